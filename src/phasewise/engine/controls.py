@@ -1,0 +1,73 @@
+"""What a user interface may ask of the running daemon. `app` implements it; `web` only knows this."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from phasewise.engine.live import Live
+from phasewise.engine.state import Counters
+from phasewise.model import Assignment
+
+
+class ControlError(Exception):
+    """A request that was not carried out. The text says why, and what to do."""
+
+
+class UnknownBatteryError(ControlError):
+    """There is no battery with that id. The text lists those there are."""
+
+
+class UnknownStrategyError(ControlError):
+    """There is no strategy with that name. The text lists those there are."""
+
+
+class NotSavedError(ControlError):
+    """The configuration file could not be changed, so nothing was changed."""
+
+
+class Saved(Struct, frozen=True):
+    """What became of a change that took effect."""
+
+    persisted: bool
+    """False when it holds only until the next restart, because the file could not be written."""
+    detail: str | None = None
+
+
+class Health(Struct, frozen=True):
+    """Whether the daemon does its job."""
+
+    ok: bool
+    """False while the meter is lost or the control loop hangs."""
+    detail: str
+    last_decision_age_s: float | None
+
+
+class Controls(Protocol):
+    """The running daemon, as seen from a user interface."""
+
+    @property
+    def live(self) -> Live:
+        """The state, now and as it changes."""
+        ...
+
+    def counters(self) -> Counters:
+        """Totals since the start."""
+        ...
+
+    def health(self) -> Health:
+        """Whether the daemon does its job."""
+        ...
+
+    async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
+        """The user says which phase a battery is on: written to the file, then in effect.
+
+        Raises UnknownBatteryError, NotSavedError.
+        """
+        ...
+
+    async def select_strategy(self, name: str) -> Saved:
+        """Select a strategy: in effect at the next sample even if the file cannot be written.
+
+        Raises UnknownStrategyError.
+        """
+        ...

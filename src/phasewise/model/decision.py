@@ -1,0 +1,127 @@
+"""What is decided, and why."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Intent(Struct, frozen=True):
+    """What a strategy wants. It never names setpoints: protection and the allocator choose those."""
+
+    grid_target_w: float | None = None
+    """Hold the grid total here, import positive."""
+    battery_power_w: float | None = None
+    """Or: all batteries together at this power, charging positive."""
+    may_charge: bool = True
+    may_discharge: bool = True
+    stop: bool = False
+    """Everything to 0 W at once."""
+
+
+class ReasonCode(StrEnum):
+    """Why a battery does not do what the strategy alone would have it do."""
+
+    BATTERY_LIMIT = "battery-limit"
+    SOC_LIMIT = "soc-limit"
+    DIRECTION = "direction"
+    METER_LOST = "meter-lost"
+    METER_AGING = "meter-aging"
+    STARTING = "starting"
+    UNREACHABLE = "unreachable"
+    NOT_CONTROLLABLE = "not-controllable"
+    NOT_RESPONDING = "not-responding"
+    WRONG_DIRECTION = "wrong-direction"
+    OUT_OF_SERVICE = "out-of-service"
+    HOLD = "hold"
+    FULL_STOP = "full-stop"
+    PV_SURPLUS = "pv-surplus"
+    MINIMUM_POWER = "minimum-power"
+    PHASE_LIMIT = "phase-limit"
+    PHASE_LOST = "phase-lost"
+    UNASSIGNED_WORST_CASE = "unassigned-worst-case"
+    RELIEF = "relief"
+
+
+class Reason(Struct, frozen=True):
+    """One named cause, with the watts it accounts for."""
+
+    code: ReasonCode
+    power_w: float = 0.0
+    """Given minus wanted that this cause explains, charging positive."""
+    phase: str | None = None
+
+
+class Severity(StrEnum):
+    """How much an alarm matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+class AlarmCode(StrEnum):
+    """Everything that Phasewise raises; each has a sentence in `explain`."""
+
+    METER_LOST = "meter-lost"
+    METER_REPLAYED = "meter-replayed"
+    METER_REJECTED = "meter-rejected"
+    METER_SLOW = "meter-slow"
+    BATTERY_UNREACHABLE = "battery-unreachable"
+    BATTERY_NOT_RESPONDING = "battery-not-responding"
+    BATTERY_WRONG_DIRECTION = "battery-wrong-direction"
+    BATTERY_NOT_CONTROLLABLE = "battery-not-controllable"
+    BATTERY_BAD_READING = "battery-bad-reading"
+    BATTERY_FOREIGN_WRITER = "battery-foreign-writer"
+    CONFIG_INVALID = "config-invalid"
+    CONFIG_NOT_WRITABLE = "config-not-writable"
+    CONFIG_RESTART_NEEDED = "config-restart-needed"
+    STRATEGY_FAILED = "strategy-failed"
+    PROTECTION_IDLE = "protection-idle"
+
+
+class Alarm(Struct, frozen=True):
+    """Something a person should know."""
+
+    code: AlarmCode
+    severity: Severity
+    subject: str | None = None
+    """The battery id, the phase or the meter that it is about."""
+    detail: str | None = None
+    """What was tried and what happens next, where the sentence needs it."""
+
+
+class Command(StrEnum):
+    """What the dispatcher does with a setpoint."""
+
+    NONE = "none"
+    """This battery is not under control now: write nothing."""
+    SET = "set"
+    WAKE = "wake"
+    """As SET, but write everything again, as to a device that was just switched on."""
+
+
+class BatteryDecision(Struct, frozen=True):
+    """What one battery is told."""
+
+    id: str
+    setpoint_w: float
+    """AC power, charging positive."""
+    command: Command = Command.SET
+    reasons: tuple[Reason, ...] = ()
+
+
+class Decision(Struct, frozen=True):
+    """The outcome of one call of `decide`."""
+
+    time_s: float
+    selected: str
+    """The strategy that the user selected."""
+    executing: str
+    """The one that runs now: a sub-strategy, or `safe` while the meter is lost."""
+    batteries: tuple[BatteryDecision, ...]
+    """In the order of the settings."""
+    load_w: float | None = None
+    """Estimated power of the house without the batteries; None while unknown."""
+    wanted_w: float = 0.0
+    """What all batteries together should do, before any limit."""
+    alarms: tuple[Alarm, ...] = ()
