@@ -1,0 +1,140 @@
+"""A battery as physics: dead time, ramp or lag, state of charge, refusal at limits, faults.
+
+Time is whatever the caller says; there is no clock here. Every step is solved exactly (piecewise linear
+or exponential), so the result does not depend on how finely it is called.
+"""
+
+import math
+from collections import deque
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class BatteryFault(StrEnum):
+    """What can be wrong with a simulated battery."""
+
+    NONE = "none"
+    IGNORES = "ignores"
+    """Takes commands and does nothing with them."""
+    INVERTED = "inverted"
+    """Charges when told to discharge, as a mis-wired or mis-read sign does."""
+
+
+class BatterySpec(Struct, frozen=True):
+    """Parameters of one simulated battery."""
+
+    max_charge_w: float = 2500.0
+    max_discharge_w: float = 2500.0
+    capacity_wh: float = 5120.0
+    one_way_efficiency: float = 0.95
+    dead_time_s: float = 1.5
+    ramp_w_s: float = 1250.0
+    """Slope toward the command after the dead time; used when `lag_s` is 0."""
+    lag_s: float = 0.0
+    """Time constant of a first-order approach instead of the ramp."""
+    min_soc_pct: float = 10.0
+    """Below this the unit itself refuses to discharge, whatever it is told."""
+    min_power_w: float = 0.0
+    """Commands smaller than this are run as 0 W."""
+    standby_w: float = 0.0
+    """Drawn from the grid whenever the unit is at 0 W."""
+
+
+class SimBattery:
+    """One battery. Positive power = charging."""
+
+    def __init__(self, spec: BatterySpec, *, soc_pct: float = 50.0, now_s: float = 0.0) -> None:
+        self.spec = spec
+        self.fault = BatteryFault.NONE
+        self.now_s = now_s
+        self.energy_wh = spec.capacity_wh * soc_pct / 100.0
+        self.charged_wh = 0.0
+        self.discharged_wh = 0.0
+        self._converter_w = 0.0
+        self._target_w = 0.0
+        self._pending: deque[tuple[float, float]] = deque()
+
+    @property
+    def soc_pct(self) -> float:
+        """State of charge, 0 to 100."""
+        return 100.0 * self.energy_wh / self.spec.capacity_wh
+
+    @property
+    def ac_power_w(self) -> float:
+        """What the meter sees of this battery now."""
+        return self._converter_w if self._converter_w else self.spec.standby_w
+
+    @property
+    def dc_power_w(self) -> float:
+        """What goes into the cells now."""
+        efficiency = self.spec.one_way_efficiency
+        return self._converter_w * efficiency if self._converter_w > 0 else self._converter_w / efficiency
+
+    def command(self, power_w: float, now_s: float) -> None:
+        """Tell the battery a power; it acts on it one dead time later."""
+        self.advance(now_s)
+        self._pending.append((now_s + self.spec.dead_time_s, power_w))
+
+    def advance(self, now_s: float) -> None:
+        """Let time pass until `now_s` (never backward)."""
+        while self._pending and self._pending[0][0] <= now_s:
+            at_s, power_w = self._pending.popleft()
+            self._run_until(at_s)
+            self._target_w = self._admit(power_w)
+        self._run_until(now_s)
+
+    def _admit(self, power_w: float) -> float:
+        """What this unit makes of a command: its own limits, and its faults."""
+        if self.fault is BatteryFault.IGNORES:
+            return self._target_w
+        if self.fault is BatteryFault.INVERTED:
+            power_w = -power_w
+        if abs(power_w) < self.spec.min_power_w:
+            return 0.0
+        return min(max(power_w, -self.spec.max_discharge_w), self.spec.max_charge_w)
+
+    def _run_until(self, at_s: float) -> None:
+        while at_s > self.now_s:
+            target_w = self._target_w
+            if (target_w > 0 and self._full) or (target_w < 0 and self._empty):
+                target_w = 0.0
+            duration_s = at_s - self.now_s
+            # SoC refusal is noticed within a second, so one stretch is never longer than that.
+            if self._converter_w != target_w or target_w:
+                duration_s = min(duration_s, 1.0)
+            self._store(self._move(target_w, duration_s) * duration_s / 3600.0)
+            self.now_s = at_s if duration_s == at_s - self.now_s else self.now_s + duration_s
+
+    def _move(self, target_w: float, duration_s: float) -> float:
+        """Let the converter run toward the target; return its mean power over the stretch."""
+        start_w = self._converter_w
+        gap_w = target_w - start_w
+        if self.spec.lag_s > 0:
+            tau_s = self.spec.lag_s
+            rest = math.exp(-duration_s / tau_s)
+            self._converter_w = target_w - gap_w * rest
+            return target_w - gap_w * tau_s / duration_s * (1.0 - rest)
+        ramp_s = abs(gap_w) / self.spec.ramp_w_s
+        if ramp_s >= duration_s:
+            self._converter_w = start_w + math.copysign(self.spec.ramp_w_s * duration_s, gap_w)
+            return (start_w + self._converter_w) / 2.0
+        self._converter_w = target_w
+        return ((start_w + target_w) / 2.0 * ramp_s + target_w * (duration_s - ramp_s)) / duration_s
+
+    def _store(self, ac_wh: float) -> None:
+        efficiency = self.spec.one_way_efficiency
+        if ac_wh > 0:
+            self.charged_wh += ac_wh
+            self.energy_wh = min(self.energy_wh + ac_wh * efficiency, self.spec.capacity_wh)
+        else:
+            self.discharged_wh -= ac_wh
+            self.energy_wh = max(self.energy_wh + ac_wh / efficiency, 0.0)
+
+    @property
+    def _full(self) -> bool:
+        return self.energy_wh >= self.spec.capacity_wh
+
+    @property
+    def _empty(self) -> bool:
+        return self.soc_pct <= self.spec.min_soc_pct
