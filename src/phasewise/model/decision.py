@@ -107,6 +107,10 @@ class BatteryDecision(Struct, frozen=True):
     setpoint_w: float
     """AC power, charging positive."""
     command: Command = Command.SET
+    lo_w: float = 0.0
+    """Least power it could be given now: its own limits, the user's and the strategy's."""
+    hi_w: float = 0.0
+    """Most power it could be given now."""
     reasons: tuple[Reason, ...] = ()
 
 

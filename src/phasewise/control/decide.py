@@ -1,0 +1,187 @@
+"""One decision, top to bottom: judge, estimate, want, limit, split, explain. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from phasewise.control import health as health_of
+from phasewise.control.allocate import in_order, split
+from phasewise.control.estimate import estimate, forget_load, note_commands
+from phasewise.control.freshness import freshness, lost_after_s
+from phasewise.control.limits import Unit, is_usable, unit
+from phasewise.control.reasons import reasons
+from phasewise.control.regulate import regulate
+from phasewise.control.strategies.base import Strategy
+from phasewise.model import (
+    Alarm,
+    AlarmCode,
+    BatteryDecision,
+    Command,
+    Decision,
+    Freshness,
+    Intent,
+    ReasonCode,
+    Settings,
+    Severity,
+    Snapshot,
+)
+from phasewise.model.memory import HealthMemory, Memory, RegulateMemory
+
+SAFE = "safe"
+"""What runs while there is no meter to go by."""
+SAMPLES_TO_START = 2
+"""Fresh samples in a row before control begins: one may be the tail of a fault."""
+FIRST_TELEGRAM_S = 12.0
+"""A meter that says nothing this long after the start is lost; a 10 s meter has spoken by then."""
+
+
+def decide(
+    snapshot: Snapshot, settings: Settings, memory: Memory, strategies: Mapping[str, Strategy]
+) -> tuple[Decision, Memory]:
+    """Decide what every battery does next, and what to remember.
+
+    No clock, no I/O, no logging, no randomness: equal arguments give equal results.
+    `strategies` holds every selectable strategy by name. Never raises for what a strategy does:
+    a strategy that fails stops the batteries, with an alarm.
+    """
+    memory = _begin(snapshot, settings, memory)
+    meter = _meter_freshness(snapshot, memory)
+    healths = tuple(
+        health_of.judge(health, battery, seen, snapshot.time_s)
+        for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
+    )
+    memory = replace(memory, health=healths)
+    intent, failure = _intent(snapshot, settings, memory, strategies)
+    load, estimated = estimate(snapshot, memory.estimate, tuple(map(is_usable, snapshot.batteries)))
+    memory = replace(memory, estimate=estimated)
+    idle = _idle_reason(intent, meter, memory)
+    units = tuple(
+        unit(battery, seen, health, intent if idle is None else None, snapshot)
+        for battery, seen, health in zip(settings.batteries, snapshot.batteries, healths, strict=True)
+    )
+
+    wanted_w, regulated = 0.0, RegulateMemory()
+    if idle is not None or load is None:
+        targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
+    elif snapshot.grid_is_new or memory.regulate.wanted_w is None:
+        wanted_w, regulated = regulate(intent, load, memory.regulate, snapshot.time_s)
+        order = in_order(units, settings.control.priority, charging=wanted_w > 0)
+        targets_w = split(wanted_w, units, order)
+    else:
+        # No news of the grid: nothing grows, but a new limit holds at once.
+        wanted_w, regulated = memory.regulate.wanted_w, memory.regulate
+        targets_w = [
+            min(max(before_w, u.lo_w), u.hi_w) for before_w, u in zip(memory.setpoints_w, units, strict=True)
+        ]
+
+    batteries = _tell(units, healths, targets_w, wanted_w, settings.control.priority, idle)
+    decision = Decision(
+        time_s=snapshot.time_s,
+        selected=settings.control.strategy,
+        executing=SAFE if meter is Freshness.LOST else settings.control.strategy,
+        batteries=batteries,
+        load_w=load.power_w if load is not None and idle is not ReasonCode.METER_LOST else None,
+        wanted_w=wanted_w,
+        alarms=_alarms(snapshot, meter, healths) + failure,
+    )
+    return decision, _remember(memory, decision, regulated, meter, snapshot)
+
+
+def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
+    """Memory that fits these settings: batteries may have been added, removed or reordered."""
+    started_s = snapshot.time_s if memory.started_s is None else memory.started_s
+    fresh_samples = memory.fresh_samples + 1 if snapshot.grid_is_new else memory.fresh_samples
+    ids = tuple(b.id for b in settings.batteries)
+    if tuple(h.id for h in memory.health) == ids:
+        return replace(memory, started_s=started_s, fresh_samples=fresh_samples)
+    known = {h.id: (h, w) for h, w in zip(memory.health, memory.setpoints_w, strict=True)}
+    pairs = [known.get(i, (HealthMemory(i), 0.0)) for i in ids]
+    return replace(
+        memory,
+        started_s=started_s,
+        fresh_samples=fresh_samples,
+        health=tuple(h for h, _ in pairs),
+        setpoints_w=tuple(w for _, w in pairs),
+    )
+
+
+def _meter_freshness(snapshot: Snapshot, memory: Memory) -> Freshness:
+    if snapshot.grid is None:
+        waiting_s = snapshot.time_s - (memory.started_s or snapshot.time_s)
+        return Freshness.ABSENT if waiting_s < FIRST_TELEGRAM_S else Freshness.LOST
+    return freshness(snapshot.time_s - snapshot.grid.received_s, snapshot.grid_cadence_s)
+
+
+def _intent(
+    snapshot: Snapshot, settings: Settings, memory: Memory, strategies: Mapping[str, Strategy]
+) -> tuple[Intent, tuple[Alarm, ...]]:
+    name = settings.control.strategy
+    try:
+        return strategies[name].intent(snapshot, settings, memory), ()
+    except Exception as error:  # noqa: BLE001 - a user's strategy may raise anything; control must not end
+        detail = f"{type(error).__name__}: {error}"
+        return Intent(stop=True), (Alarm(AlarmCode.STRATEGY_FAILED, Severity.ALARM, name, detail),)
+
+
+def _idle_reason(intent: Intent, meter: Freshness, memory: Memory) -> ReasonCode | None:
+    """Why all batteries are to be at 0 W, or None when control runs."""
+    if meter is Freshness.LOST:
+        return ReasonCode.METER_LOST
+    if intent.stop:
+        return ReasonCode.FULL_STOP
+    return ReasonCode.STARTING if memory.fresh_samples < SAMPLES_TO_START else None
+
+
+def _tell(
+    units: Sequence[Unit],
+    healths: Sequence[HealthMemory],
+    targets_w: Sequence[float],
+    wanted_w: float,
+    priority: Sequence[str],
+    idle: ReasonCode | None,
+) -> tuple[BatteryDecision, ...]:
+    given_reasons = reasons(units, targets_w, wanted_w, priority, idle)
+    told = []
+    for u, health, target_w, why in zip(units, healths, targets_w, given_reasons, strict=True):
+        if not u.commandable or idle is ReasonCode.STARTING:
+            command = Command.NONE
+        else:
+            command = Command.WAKE if health.wake else Command.SET
+        told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, why))
+    return tuple(told)
+
+
+def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory]) -> tuple[Alarm, ...]:
+    found: list[Alarm] = []
+    if meter is Freshness.LOST:
+        after_s = lost_after_s(snapshot.grid_cadence_s) if snapshot.grid is not None else FIRST_TELEGRAM_S
+        detail = f"nothing new for more than {after_s:.0f} s"
+        found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", detail))
+    for health, seen in zip(healths, snapshot.batteries, strict=True):
+        found.extend(health_of.alarms(health, seen, snapshot.time_s))
+    return tuple(found)
+
+
+def _remember(
+    memory: Memory,
+    decision: Decision,
+    regulated: RegulateMemory,
+    meter: Freshness,
+    snapshot: Snapshot,
+) -> Memory:
+    now_s = snapshot.time_s
+    told = {b.id: b.setpoint_w for b in decision.batteries if b.command is not Command.NONE}
+    estimated = note_commands(memory.estimate, told, now_s)
+    lost = meter is Freshness.LOST
+    return replace(
+        memory,
+        fresh_samples=0 if lost else memory.fresh_samples,
+        estimate=forget_load(estimated) if lost else estimated,
+        regulate=regulated,
+        health=tuple(
+            health_of.note_command(health, told[health.id], now_s) if health.id in told else health
+            for health in memory.health
+        ),
+        setpoints_w=tuple(b.setpoint_w for b in decision.batteries),
+        executing=decision.executing,
+    )

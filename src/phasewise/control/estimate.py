@@ -1,0 +1,198 @@
+"""What the house draws without the batteries, aligned in time with the meter.
+
+The meter shows `grid = load + batteries` as of about a second ago, and a command takes a dead time and
+a ramp to show. A point prediction of the batteries' power is a trap: it is unstable as soon as the
+assumed dead time is wrong. So each battery has a `Track`: an interval that contains its AC power for
+EVERY dead time and ramp that a battery may have. The load then lies in an interval too, and the
+estimate moves only as far as it must to lie inside. While nothing is under way the interval is a point.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from phasewise.model.memory import EstimateMemory, TimedPower, Track
+from phasewise.model.snapshot import BatterySnapshot, Snapshot
+
+DEAD_TIME_MIN_S = 0.2
+DEAD_TIME_MAX_S = 4.3
+"""Marstek units were seen to take 0.3 to 4 s from a write to the first change, writing included."""
+RAMP_MIN_W_S = 500.0
+"""The slowest rise that a household battery was seen with; also covers the tail of a 1 s lag."""
+RAMP_MAX_W_S = 12_500.0
+"""Full power in 0.2 s."""
+TELEMETRY_LAG_S = 1.0
+"""A device may refresh its own registers this much later than it moves."""
+TELEMETRY_TOLERANCE_W = 50.0
+TELEMETRY_TOLERANCE = 0.12
+"""A unit that runs this far off its setpoint obeys: the loop takes the difference for load, and the
+integral action of unit gain removes it."""
+CONTRADICTIONS_TO_DOUBT = 3
+"""After this many readings in a row that no dead time explains, the readings are believed."""
+
+
+class Load(Struct, frozen=True):
+    """The house without the batteries that can be told apart from it. Import positive."""
+
+    power_w: float
+    """Best estimate, inside the interval."""
+    lo_w: float
+    hi_w: float
+
+
+def estimate(
+    snapshot: Snapshot, memory: EstimateMemory, usable: tuple[bool, ...]
+) -> tuple[Load | None, EstimateMemory]:
+    """Estimate the load at the newest meter sample.
+
+    `usable[i]` says whether battery i can be told apart from the load: reached, and with a reading.
+    Returns None for the load while there is no meter reading.
+    """
+    if snapshot.grid is None:
+        return None, memory
+    at_s = snapshot.grid.sampled_s
+    known = {track.id: track for track in memory.tracks}
+    lo_w = hi_w = 0.0
+    tracks = []
+    for battery, is_usable in zip(snapshot.batteries, usable, strict=True):
+        if not is_usable:
+            continue
+        track = advance(_listen(known.get(battery.id), battery, at_s), at_s)
+        lo_w += track.lo_w
+        hi_w += track.hi_w
+        tracks.append(track)
+    load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
+    load_w = memory.load_w if memory.load_w is not None else (load_lo_w + load_hi_w) / 2.0
+    load_w = min(max(load_w, load_lo_w), load_hi_w)
+    return Load(load_w, load_lo_w, load_hi_w), EstimateMemory(load_w=load_w, tracks=tuple(tracks))
+
+
+def forget_load(memory: EstimateMemory) -> EstimateMemory:
+    """The meter was lost: what the house drew then says nothing of now."""
+    return replace(memory, load_w=None)
+
+
+def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: float) -> EstimateMemory:
+    """Remember what each battery was told now."""
+    tracks = tuple(
+        track
+        if track.id not in setpoints_w or setpoints_w[track.id] == track.commands[-1].power_w
+        else replace(track, commands=(*track.commands, TimedPower(now_s, setpoints_w[track.id])))
+        for track in memory.tracks
+    )
+    return EstimateMemory(load_w=memory.load_w, tracks=tracks)
+
+
+def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track:
+    """Take in a new reading; a battery seen for the first time is taken to run as it reads."""
+    reading = battery.reading
+    if reading is None or reading.ac_power_w is None:
+        raise ValueError(f"battery {battery.id} is called usable but has no power reading")
+    power_w, time_s = reading.ac_power_w, reading.time_s
+    if track is None:
+        # What it was told before is unknown; it is taken to stay where it is.
+        return Track(
+            id=battery.id,
+            at_s=at_s,
+            lo_w=power_w,
+            hi_w=power_w,
+            commands=(TimedPower(float("-inf"), power_w),),
+            read_s=time_s,
+            read_w=power_w,
+        )
+    if time_s <= track.read_s:
+        return track
+    pending = (*track.pending, TimedPower(time_s, power_w))
+    return replace(track, pending=pending, read_s=time_s, read_w=power_w)
+
+
+def advance(track: Track, to_s: float) -> Track:
+    """The track as of `to_s`, with all readings up to then used."""
+    if not track.pending and len(track.commands) == 1:
+        command_w = track.commands[0].power_w
+        if track.lo_w == command_w == track.hi_w:
+            return replace(track, at_s=max(to_s, track.at_s))
+    for reading in track.pending:
+        if reading.time_s > to_s:
+            break
+        track = _believe(_run(track, reading.time_s), reading)
+        track = replace(track, pending=track.pending[1:])
+    return _run(track, to_s)
+
+
+def _run(track: Track, to_s: float) -> Track:
+    """Let the interval follow every admissible response to the commands until `to_s`."""
+    at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
+    if to_s <= at_s:
+        return track
+    commands = track.commands
+    if track.contradictions < CONTRADICTIONS_TO_DOUBT:
+        while at_s < to_s:
+            until_s, low_w, high_w = _targets(commands, at_s, to_s)
+            span_s = until_s - at_s
+            hi_w = _toward(hi_w, high_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
+            lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
+            at_s = until_s
+    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(commands, to_s))
+
+
+def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
+    """Upper edge of an interval whose inside heads for at most `target_w`: up fast, down slowly."""
+    if value_w <= target_w:
+        return min(target_w, value_w + most_up_w)
+    return max(target_w, value_w - least_down_w)
+
+
+def _targets(commands: tuple[TimedPower, ...], at_s: float, to_s: float) -> tuple[float, float, float]:
+    """Lowest and highest command that may be acted on from `at_s`, and until when that holds."""
+    until_s = to_s
+    low_w, high_w = float("inf"), float("-inf")
+    last = len(commands) - 1
+    for index, command in enumerate(commands):
+        begins_s = command.time_s + DEAD_TIME_MIN_S if index else float("-inf")
+        if begins_s > at_s:
+            until_s = min(until_s, begins_s)
+            break
+        if index < last:
+            ends_s = commands[index + 1].time_s + DEAD_TIME_MAX_S
+            if ends_s <= at_s:
+                continue
+            until_s = min(until_s, ends_s)
+        low_w, high_w = min(low_w, command.power_w), max(high_w, command.power_w)
+    return until_s, low_w, high_w
+
+
+def _in_force(commands: tuple[TimedPower, ...], at_s: float) -> tuple[TimedPower, ...]:
+    """Without the commands that are certainly superseded by `at_s`."""
+    drop = 0
+    while drop + 1 < len(commands) and commands[drop + 1].time_s + DEAD_TIME_MAX_S <= at_s:
+        drop += 1
+    return commands[drop:]
+
+
+def _believe(track: Track, reading: TimedPower) -> Track:
+    """Narrow the interval by a reading; doubt the commands when they cannot explain it."""
+    power_w = reading.power_w
+    tolerance_w = max(TELEMETRY_TOLERANCE_W, TELEMETRY_TOLERANCE * abs(power_w))
+    _, low_w, high_w = _targets(track.commands, reading.time_s - TELEMETRY_LAG_S, reading.time_s)
+    _, low_now_w, high_now_w = _targets(track.commands, reading.time_s, reading.time_s)
+    low_w, high_w = min(low_w, low_now_w), max(high_w, high_now_w)
+    if track.contradictions >= CONTRADICTIONS_TO_DOUBT and not (
+        low_w - tolerance_w <= power_w <= high_w + tolerance_w
+    ):
+        return replace(track, lo_w=power_w, hi_w=power_w)
+    # Since the reading was taken the unit may have moved on, toward anything it was told.
+    moved_w = RAMP_MAX_W_S * TELEMETRY_LAG_S
+    top_w = max(power_w, min(high_w, power_w + moved_w)) + tolerance_w
+    bottom_w = min(power_w, max(low_w, power_w - moved_w)) - tolerance_w
+    lo_w, hi_w = max(track.lo_w, bottom_w), min(track.hi_w, top_w)
+    if lo_w <= hi_w:
+        return replace(track, lo_w=lo_w, hi_w=hi_w, contradictions=0)
+    contradictions = track.contradictions + 1
+    if contradictions >= CONTRADICTIONS_TO_DOUBT:
+        return replace(track, lo_w=power_w, hi_w=power_w, contradictions=contradictions)
+    return replace(
+        track,
+        lo_w=min(track.lo_w, power_w),
+        hi_w=max(track.hi_w, power_w),
+        contradictions=contradictions,
+    )

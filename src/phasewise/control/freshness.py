@@ -1,0 +1,160 @@
+"""Which telegrams count: new content, plausible values; and how long the last one stays good.
+
+Fresh means newly received content (design: a replayed telegram is not fresh, an unchanged value in a
+new telegram is). All functions are pure; the engine keeps the `MeterWatch`.
+"""
+
+import math
+from enum import StrEnum
+
+from msgspec import Struct
+
+from phasewise.model import Connection, Freshness, GridReading, PhaseReading, Site
+
+AGING_CADENCES = 2.0
+LOST_CADENCES = 3.0
+LOST_AT_LEAST_S = 8.0
+"""Three cadences of a 1 s meter would trip on one Wi-Fi hiccup; 8 s still stops batteries within 15 s."""
+LOST_AT_MOST_S = 180.0
+CADENCE_WINDOW = 5
+"""Median of this many intervals: one gap or burst does not move it."""
+RECENT_CONTENTS = 32
+"""Contents remembered to tell a replay from a clock that was set back."""
+BACKWARD_STEP_AGAIN_S = 3600.0
+"""A meter clock may be set back once an hour; more often is a replay."""
+ABSURD_FUSES = 3.0
+"""Beyond this multiple of the fuse a value is a fault of the reading: the fuse would be gone in 0.1 s."""
+SUM_TOLERANCE_W = 300.0
+SUM_TOLERANCE = 0.2
+"""Phases and total are measured together; a larger gap means a wrong sign or unit on one of them."""
+UNIT_CHECK_A = 6.0
+UNIT_CHECK_PF = 0.1
+"""No household draws 6 A at a power factor below 0.1: such a power is kW read as W."""
+
+
+class Verdict(StrEnum):
+    """What became of a telegram."""
+
+    ACCEPTED = "accepted"
+    REPLAYED = "replayed"
+    IMPLAUSIBLE = "implausible"
+
+
+class MeterWatch(Struct, frozen=True):
+    """What is remembered of the meter's telegrams."""
+
+    last: GridReading | None = None
+    """The newest accepted reading."""
+    intervals_s: tuple[float, ...] = ()
+    recent_ids: tuple[int, ...] = ()
+    stepped_back_s: float = float("-inf")
+    """When the meter's clock was last seen to step back."""
+
+    @property
+    def cadence_s(self) -> float:
+        """Observed time between accepted telegrams; 1 s until two were seen."""
+        if not self.intervals_s:
+            return 1.0
+        return sorted(self.intervals_s)[len(self.intervals_s) // 2]
+
+
+def freshness(age_s: float, cadence_s: float) -> Freshness:
+    """How far a reading of that age can be trusted, from a meter of that cadence."""
+    if age_s <= AGING_CADENCES * cadence_s:
+        return Freshness.FRESH
+    return Freshness.AGING if age_s <= lost_after_s(cadence_s) else Freshness.LOST
+
+
+def lost_after_s(cadence_s: float) -> float:
+    """Age at which a reading of a meter of that cadence says nothing any more."""
+    return min(max(LOST_AT_LEAST_S, LOST_CADENCES * cadence_s), LOST_AT_MOST_S)
+
+
+def admit(watch: MeterWatch, reading: GridReading, site: Site) -> tuple[MeterWatch, Verdict, str | None]:
+    """Judge a telegram: the new watch, the verdict, and for a rejected one the reason in words."""
+    problem = implausible(reading, site)
+    if problem is not None:
+        return watch, Verdict.IMPLAUSIBLE, problem
+    problem = _not_new(watch, reading)
+    if problem is not None:
+        return watch, Verdict.REPLAYED, problem
+    return _accepted(watch, reading), Verdict.ACCEPTED, None
+
+
+def _not_new(watch: MeterWatch, reading: GridReading) -> str | None:
+    last = watch.last
+    if last is None:
+        return None
+    if reading.meter_time_s is None or last.meter_time_s is None:
+        same = reading.content_id is not None and reading.content_id == last.content_id
+        return "the same content as the telegram before" if same else None
+    if reading.meter_time_s > last.meter_time_s:
+        return None
+    set_back = (
+        reading.meter_time_s < last.meter_time_s
+        and reading.content_id not in watch.recent_ids
+        and reading.received_s - watch.stepped_back_s > BACKWARD_STEP_AGAIN_S
+    )
+    return None if set_back else "the meter's timestamp did not advance"
+
+
+def _accepted(watch: MeterWatch, reading: GridReading) -> MeterWatch:
+    intervals, stepped_back_s = watch.intervals_s, watch.stepped_back_s
+    last = watch.last
+    if last is not None:
+        intervals = (*intervals[-(CADENCE_WINDOW - 1) :], reading.received_s - last.received_s)
+        if (reading.meter_time_s or 0.0) < (last.meter_time_s or 0.0):
+            stepped_back_s = reading.received_s
+    ids = watch.recent_ids
+    if reading.content_id is not None:
+        ids = (*ids[-(RECENT_CONTENTS - 1) :], reading.content_id)
+    return MeterWatch(last=reading, intervals_s=intervals, recent_ids=ids, stepped_back_s=stepped_back_s)
+
+
+def implausible(reading: GridReading, site: Site) -> str | None:
+    """Why a reading cannot be true at this site, or None."""
+    if not math.isfinite(reading.total_power_w):
+        return "the total power is not a number"
+    limit_w = ABSURD_FUSES * site.nominal_voltage_v * sum(site.main_fuse_a[: site.phase_count])
+    if abs(reading.total_power_w) > limit_w:
+        return f"a total of {reading.total_power_w:.0f} W is more than {ABSURD_FUSES:.0f} x the main fuse"
+    for phase in site.phases:
+        of_phase = reading.phases[phase.ordinal]
+        if of_phase is not None:
+            problem = _implausible_phase(of_phase, site, site.main_fuse_a[phase.ordinal])
+            if problem is not None:
+                return f"{phase}: {problem}"
+    return _implausible_sum(reading, site)
+
+
+def _implausible_phase(reading: PhaseReading, site: Site, fuse_a: float) -> str | None:
+    for value in (reading.power_w, reading.current_a, reading.voltage_v):
+        if value is not None and not math.isfinite(value):
+            return "a value is not a number"
+    power_w, current_a = reading.power_w, reading.current_a
+    limit_a = ABSURD_FUSES * fuse_a
+    if power_w is not None and abs(power_w) > limit_a * site.nominal_voltage_v:
+        return f"{power_w:.0f} W is more than {ABSURD_FUSES:.0f} x the fuse"
+    if current_a is not None and abs(current_a) > limit_a:
+        return f"{current_a:.1f} A is more than {ABSURD_FUSES:.0f} x the fuse"
+    if power_w is None or current_a is None or not reading.voltage_v:
+        return None
+    apparent_va = reading.voltage_v * abs(current_a)
+    if abs(current_a) >= UNIT_CHECK_A and abs(power_w) < UNIT_CHECK_PF * apparent_va:
+        return f"{power_w:.1f} W does not fit {current_a:.1f} A: kW taken for W?"
+    return None
+
+
+def _implausible_sum(reading: GridReading, site: Site) -> str | None:
+    if site.connection is not Connection.STAR:
+        return None
+    powers = [
+        p.power_w for p in reading.phases[: site.phase_count] if p is not None and p.power_w is not None
+    ]
+    if len(powers) < site.phase_count:
+        return None
+    phase_sum_w = sum(powers)
+    gap_w = abs(phase_sum_w - reading.total_power_w)
+    if gap_w <= max(SUM_TOLERANCE_W, SUM_TOLERANCE * max(abs(p) for p in powers)):
+        return None
+    return f"the phases add up to {phase_sum_w:.0f} W but the total says {reading.total_power_w:.0f} W"

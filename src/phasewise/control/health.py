@@ -1,0 +1,155 @@
+"""Does each battery do what it is told? Judged from commanded against delivered power, reading by reading."""
+
+from msgspec.structs import replace
+
+from phasewise.control.estimate import DEAD_TIME_MAX_S, RAMP_MIN_W_S
+from phasewise.model import Alarm, AlarmCode, BatterySettings, BatterySnapshot, Severity
+from phasewise.model.memory import HealthMemory
+
+SMALL_W = 100.0
+"""Below this, neither command nor response says anything."""
+OBEYS = 0.2
+"""A unit within this share of its command obeys; a unit below this share of it does not follow at all."""
+SETTLE_S = DEAD_TIME_MAX_S + 2500.0 / RAMP_MIN_W_S
+"""The slowest admissible unit has arrived by then."""
+DEAF_EXCLUDE_S = 15.0
+"""From the first missed command, through one wake-up, to exclusion."""
+EXCLUDED_S = 300.0
+BACKWARD_READINGS = 3
+PROBE_W = 100.0
+"""A unit that cannot follow is asked for this much more than it gives, so that it shows when it can."""
+PROBE_MET_W = 50.0
+PROBE_GROWTH = 1.5
+READBACK_AFTER_S = 3.0
+"""A write and its read-back may cross within this time."""
+READBACK_TOLERANCE_W = 1.5
+LOST_SETPOINTS_ALARM = 3
+SOC_HYSTERESIS_PCT = 1.0
+"""One step of the coarsest SoC register; less would flap between limit and no limit."""
+
+
+def judge(
+    health: HealthMemory, settings: BatterySettings, battery: BatterySnapshot, now_s: float
+) -> HealthMemory:
+    """What is to be thought of a battery after its newest reading."""
+    reading = battery.reading
+    if reading is None or not battery.reachable or reading.time_s <= health.judged_s:
+        return health
+    health = replace(_judge_soc(health, settings, reading.soc_pct), judged_s=reading.time_s)
+    power_w = reading.ac_power_w
+    if power_w is None or not reading.controllable:
+        return replace(health, read_w=0.0)
+    if reading.readback_w is not None and reading.time_s - health.steady_since_s > READBACK_AFTER_S:
+        lost = abs(reading.readback_w - health.commanded_w) > READBACK_TOLERANCE_W
+        health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
+    health = _judge_direction(health, power_w, reading.time_s)
+    if reading.time_s - health.steady_since_s >= SETTLE_S:
+        health = _judge_delivery(health, settings, power_w, now_s)
+    return replace(health, read_w=power_w)
+
+
+def _judge_soc(health: HealthMemory, settings: BatterySettings, soc_pct: float | None) -> HealthMemory:
+    if soc_pct is None:
+        return health
+    empty = soc_pct <= settings.min_soc_pct or (
+        health.empty and soc_pct < settings.min_soc_pct + SOC_HYSTERESIS_PCT
+    )
+    full = soc_pct >= settings.max_soc_pct or (
+        health.full and soc_pct > settings.max_soc_pct - SOC_HYSTERESIS_PCT
+    )
+    if (empty, full) == (health.empty, health.full):
+        return health
+    return replace(health, empty=empty, full=full)
+
+
+def _judge_direction(health: HealthMemory, power_w: float, time_s: float) -> HealthMemory:
+    """Count readings that go, or stay, the other way than told, once the dead time is surely over."""
+    against = (
+        power_w * health.commanded_w < 0
+        and abs(power_w) > SMALL_W
+        and abs(health.commanded_w) > SMALL_W
+        and abs(power_w) >= abs(health.read_w)
+        and time_s - health.sign_since_s > DEAD_TIME_MAX_S
+    )
+    if not against:
+        return replace(health, backward=0) if health.backward else health
+    backward = health.backward + 1
+    return replace(health, backward=backward, stopped=health.stopped or backward >= BACKWARD_READINGS)
+
+
+def _judge_delivery(
+    health: HealthMemory, settings: BatterySettings, power_w: float, now_s: float
+) -> HealthMemory:
+    """A settled unit obeys, follows in part (it has a limit of its own), or is deaf."""
+    commanded_w = health.commanded_w
+    error_w = abs(power_w - commanded_w)
+    if abs(commanded_w) <= SMALL_W:
+        deaf = error_w > 3 * SMALL_W
+    else:
+        deaf = power_w * commanded_w <= 0 or abs(power_w) < OBEYS * abs(commanded_w)
+    if deaf:
+        return _deaf(health, now_s)
+    health = replace(health, deaf_since_s=None, woken=False)
+    if abs(commanded_w) <= SMALL_W:
+        return health
+    return _learn_cap(health, settings, abs(power_w), error_w)
+
+
+def _deaf(health: HealthMemory, now_s: float) -> HealthMemory:
+    if health.deaf_since_s is None:
+        return replace(health, deaf_since_s=now_s, woken=True, wake=True)
+    if now_s - health.deaf_since_s < DEAF_EXCLUDE_S:
+        return health
+    return replace(health, excluded_until_s=now_s + EXCLUDED_S, deaf_since_s=None, woken=False, wake=True)
+
+
+def _learn_cap(
+    health: HealthMemory, settings: BatterySettings, delivered_w: float, error_w: float
+) -> HealthMemory:
+    charging = health.commanded_w > 0
+    cap_w = health.cap_charge_w if charging else health.cap_discharge_w
+    told_w = abs(health.commanded_w)
+    if error_w > max(SMALL_W, OBEYS * told_w) and delivered_w < told_w:
+        cap_w = delivered_w + PROBE_W
+    elif cap_w is not None and told_w >= cap_w - PROBE_MET_W and delivered_w >= told_w - PROBE_MET_W:
+        cap_w *= PROBE_GROWTH
+        most_w = settings.max_charge_w if charging else settings.max_discharge_w
+        cap_w = None if cap_w >= most_w else cap_w
+    if charging:
+        return health if cap_w == health.cap_charge_w else replace(health, cap_charge_w=cap_w)
+    return health if cap_w == health.cap_discharge_w else replace(health, cap_discharge_w=cap_w)
+
+
+def note_command(health: HealthMemory, setpoint_w: float, now_s: float) -> HealthMemory:
+    """Remember what a battery was told now."""
+    if setpoint_w == health.commanded_w:
+        return replace(health, wake=False) if health.wake else health
+    steady_since_s, steady_w, sign_since_s = health.steady_since_s, health.steady_w, health.sign_since_s
+    if abs(setpoint_w - steady_w) > max(SMALL_W, OBEYS * abs(steady_w)):
+        steady_since_s, steady_w = now_s, setpoint_w
+    if setpoint_w * health.commanded_w <= 0:
+        sign_since_s = now_s
+    return replace(
+        health,
+        commanded_w=setpoint_w,
+        steady_since_s=steady_since_s,
+        steady_w=steady_w,
+        sign_since_s=sign_since_s,
+        wake=False,
+    )
+
+
+def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tuple[Alarm, ...]:
+    """What a person should know of this battery."""
+    found = []
+    if health.stopped:
+        found.append(Alarm(AlarmCode.BATTERY_WRONG_DIRECTION, Severity.ALARM, battery.id))
+    if now_s < health.excluded_until_s:
+        found.append(Alarm(AlarmCode.BATTERY_NOT_RESPONDING, Severity.WARNING, battery.id))
+    if health.lost_setpoints >= LOST_SETPOINTS_ALARM:
+        found.append(Alarm(AlarmCode.BATTERY_FOREIGN_WRITER, Severity.WARNING, battery.id))
+    if battery.reachable and battery.reading is not None and not battery.reading.controllable:
+        found.append(
+            Alarm(AlarmCode.BATTERY_NOT_CONTROLLABLE, Severity.WARNING, battery.id, battery.reading.state)
+        )
+    return tuple(found)

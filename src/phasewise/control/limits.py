@@ -1,0 +1,106 @@
+"""What each battery may do now: its box of AC power, and the name of whatever narrows it."""
+
+from msgspec import Struct
+
+from phasewise.model import BatterySettings, BatterySnapshot, Intent, ReasonCode, Snapshot
+from phasewise.model.memory import HealthMemory
+
+NO_POWER_W = 0.0
+
+
+class Unit(Struct, frozen=True):
+    """One battery as the allocator sees it. Charging positive; always lo_w <= hi_w."""
+
+    id: str
+    lo_w: float
+    hi_w: float
+    lo_code: ReasonCode = ReasonCode.BATTERY_LIMIT
+    """What sets `lo_w`, as the reason for not discharging more."""
+    hi_code: ReasonCode = ReasonCode.BATTERY_LIMIT
+    """What sets `hi_w`, as the reason for not charging more."""
+    step_w: float = 1.0
+    min_power_w: float = 0.0
+    commandable: bool = True
+    """False: nothing is written to it."""
+
+
+def is_usable(battery: BatterySnapshot) -> bool:
+    """Whether its power is known, so that it can be told apart from the load."""
+    return battery.reachable and battery.reading is not None and battery.reading.ac_power_w is not None
+
+
+def unit(
+    settings: BatterySettings,
+    battery: BatterySnapshot,
+    health: HealthMemory,
+    intent: Intent | None,
+    snapshot: Snapshot,
+) -> Unit:
+    """The box of one battery: what it can, what the user allows, what the strategy allows.
+
+    Without an intent (meter lost, stopped, starting) a power held by the user is not held either.
+    """
+    blocked = _blocked(settings, battery, health, snapshot)
+    if blocked is not None:
+        code, commandable = blocked
+        return Unit(settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable)
+    capabilities = settings.capabilities
+    lo_w, lo_code = -settings.max_discharge_w, ReasonCode.BATTERY_LIMIT
+    hi_w, hi_code = settings.max_charge_w, ReasonCode.BATTERY_LIMIT
+    if health.cap_discharge_w is not None and -health.cap_discharge_w > lo_w:
+        lo_w, lo_code = -health.cap_discharge_w, ReasonCode.NOT_RESPONDING
+    if health.cap_charge_w is not None and health.cap_charge_w < hi_w:
+        hi_w, hi_code = health.cap_charge_w, ReasonCode.NOT_RESPONDING
+    if health.empty:
+        lo_w, lo_code = NO_POWER_W, ReasonCode.SOC_LIMIT
+    if health.full:
+        hi_w, hi_code = NO_POWER_W, ReasonCode.SOC_LIMIT
+    hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
+    if hold_w is not None:
+        lo_w = hi_w = min(max(hold_w, lo_w), hi_w)
+        lo_code = hi_code = ReasonCode.HOLD
+    elif intent is not None:
+        if not intent.may_discharge and lo_w < 0:
+            lo_w, lo_code = NO_POWER_W, ReasonCode.DIRECTION
+        if not intent.may_charge and hi_w > 0:
+            hi_w, hi_code = NO_POWER_W, ReasonCode.DIRECTION
+    pv_w = (battery.reading.pv_power_w or 0.0) if battery.reading is not None else 0.0
+    if pv_w > 0:
+        # The box so far is the battery's; its own PV leaves through the same terminals.
+        floor_w = -capabilities.max_discharge_w
+        lo_w = max(lo_w - pv_w, floor_w)
+        if hi_w - pv_w < 0:
+            hi_code = ReasonCode.PV_SURPLUS
+        hi_w = max(hi_w - pv_w, floor_w)
+    return Unit(settings.id, lo_w, hi_w, lo_code, hi_code, capabilities.step_w, capabilities.min_power_w)
+
+
+def _blocked(
+    settings: BatterySettings, battery: BatterySnapshot, health: HealthMemory, snapshot: Snapshot
+) -> tuple[ReasonCode, bool] | None:
+    """Why a battery takes no part, and whether it is still told 0 W."""
+    if not battery.reachable:
+        return ReasonCode.UNREACHABLE, False
+    reading = battery.reading
+    if reading is None or reading.ac_power_w is None:
+        return ReasonCode.STARTING, False
+    if not reading.controllable:
+        return ReasonCode.NOT_CONTROLLABLE, False
+    if settings.override.out_of_service:
+        return ReasonCode.OUT_OF_SERVICE, True
+    if health.stopped:
+        return ReasonCode.WRONG_DIRECTION, True
+    if snapshot.time_s < health.excluded_until_s:
+        return ReasonCode.NOT_RESPONDING, True
+    if reading.soc_pct is None:
+        return ReasonCode.SOC_LIMIT, True
+    return None
+
+
+def _held(settings: BatterySettings, utc_s: float) -> float | None:
+    override = settings.override
+    if override.hold_power_w is None:
+        return None
+    if override.hold_until_utc_s is not None and utc_s >= override.hold_until_utc_s:
+        return None
+    return override.hold_power_w

@@ -1,0 +1,100 @@
+"""What the control core remembers from one decision to the next: frozen and serialisable."""
+
+from msgspec import Struct
+
+
+class TimedPower(Struct, frozen=True):
+    """A power at an instant: a command that was given, or a reading. Charging positive."""
+
+    time_s: float
+    power_w: float
+
+
+class Track(Struct, frozen=True):
+    """Where one battery's AC power can be, given what it was told and what it was seen to do."""
+
+    id: str
+    at_s: float
+    """The instant that `lo_w` and `hi_w` speak of."""
+    lo_w: float
+    hi_w: float
+    commands: tuple[TimedPower, ...]
+    """Oldest first; the first is the one that is certainly in force, later ones may be on their way."""
+    pending: tuple[TimedPower, ...] = ()
+    """Readings newer than `at_s`, not used yet."""
+    read_s: float = float("-inf")
+    """Time of the newest reading taken in."""
+    read_w: float = 0.0
+    """AC power in that reading."""
+    contradictions: int = 0
+    """Consecutive readings that no admissible dead time and ramp explain."""
+
+
+class EstimateMemory(Struct, frozen=True):
+    """Memory of the load estimate."""
+
+    load_w: float | None = None
+    tracks: tuple[Track, ...] = ()
+
+
+class RegulateMemory(Struct, frozen=True):
+    """Memory of the regulator."""
+
+    wanted_w: float | None = None
+    """The sum it asked for last; None after a start, a stop or a loss of the meter."""
+    trim_w: float = 0.0
+    """Filtered error that is too small to act on at once."""
+    changed_s: float = float("-inf")
+    """When a small error was last acted on."""
+
+
+class HealthMemory(Struct, frozen=True):
+    """What is held against or remembered of one battery."""
+
+    id: str
+    judged_s: float = float("-inf")
+    """Time of the newest reading that was judged."""
+    commanded_w: float = 0.0
+    """The setpoint in force."""
+    steady_since_s: float = float("-inf")
+    """Since when that setpoint has stayed where it is, within STEADY_W."""
+    steady_w: float = 0.0
+    """Where it stayed."""
+    sign_since_s: float = float("-inf")
+    """Since when the setpoint has had the same direction."""
+    read_w: float = 0.0
+    """AC power in the newest reading that was judged."""
+    deaf_since_s: float | None = None
+    """Since when it has not done what it was told."""
+    woken: bool = False
+    excluded_until_s: float = float("-inf")
+    backward: int = 0
+    """Consecutive readings that moved against the command."""
+    stopped: bool = False
+    """Moved against the command for too long: stays off until restarted."""
+    lost_setpoints: int = 0
+    """Readings in a row in which the device held another setpoint than it was given."""
+    wake: bool = False
+    """Write everything again with the next setpoint."""
+    cap_charge_w: float | None = None
+    cap_discharge_w: float | None = None
+    """The most it was seen to follow when told more; >= 0; None = no such limit seen."""
+    empty: bool = False
+    """Reached its SoC floor and has not recovered by the hysteresis yet."""
+    full: bool = False
+    """Reached its SoC ceiling and has not fallen by the hysteresis yet."""
+
+
+class Memory(Struct, frozen=True):
+    """Everything `decide` remembers."""
+
+    started_s: float | None = None
+    """Time of the first decision."""
+    fresh_samples: int = 0
+    """Samples in a row since the start or since the meter was lost; control begins at the second."""
+    estimate: EstimateMemory = EstimateMemory()
+    regulate: RegulateMemory = RegulateMemory()
+    health: tuple[HealthMemory, ...] = ()
+    setpoints_w: tuple[float, ...] = ()
+    """What each battery was told last, in the order of the settings."""
+    executing: str = ""
