@@ -1,0 +1,136 @@
+"""German."""
+
+from phasewise.explain.catalogue import Catalogue
+from phasewise.model import AlarmCode as A
+from phasewise.model import ReasonCode as R
+
+DE = Catalogue(
+    reasons={
+        R.BATTERY_LIMIT: (
+            "Diese Batterie läuft schon mit der höchsten Leistung, die sie kann oder darf; andere "
+            "springen ein, wo es geht."
+        ),
+        R.SOC_LIMIT: (
+            "Diese Batterie ist so voll oder so leer, wie sie sein darf; sie wartet, bis wieder Platz ist."
+        ),
+        R.DIRECTION: "Die Strategie erlaubt jetzt nur Laden oder nur Entladen; der Rest wartet.",
+        R.METER_LOST: (
+            "Vom Stromzähler kommt nichts an, deshalb ruht diese Batterie bei 0 W, bis er zurück ist."
+        ),
+        R.METER_AGING: (
+            "Der letzte Zählerwert wird alt, deshalb steigt die Leistung erst mit dem nächsten wieder."
+        ),
+        R.STARTING: "Die Regelung startet; sie beginnt nach den ersten zwei Zählerwerten.",
+        R.UNREACHABLE: (
+            "Diese Batterie ist nicht erreichbar; es wird weiter versucht, und andere springen ein."
+        ),
+        R.NOT_CONTROLLABLE: (
+            "Diese Batterie nimmt jetzt keine Befehle an (Notstrom oder Update); danach macht sie wieder mit."
+        ),
+        R.NOT_RESPONDING: (
+            "Diese Batterie tut nicht, was ihr gesagt wird; in einigen Minuten folgt ein neuer Versuch."
+        ),
+        R.WRONG_DIRECTION: (
+            "Diese Batterie tat das Gegenteil ihres Befehls und bleibt bis zu einem Neustart aus."
+        ),
+        R.OUT_OF_SERVICE: (
+            "Sie haben diese Batterie außer Betrieb genommen; das bleibt so, bis Sie es ändern."
+        ),
+        R.HOLD: (
+            "Sie haben für diese Batterie eine feste Leistung eingestellt; danach folgt sie wieder der "
+            "Strategie."
+        ),
+        R.FULL_STOP: (
+            "Vollstopp ist aktiv, deshalb ruht diese Batterie bei 0 W, bis eine andere Strategie gewählt "
+            "wird."
+        ),
+        R.PV_SURPLUS: (
+            "Die Sonne liefert mehr, als die volle Batterie aufnehmen kann; der Überschuss geht ins Haus."
+        ),
+        R.MINIMUM_POWER: (
+            "Es wird so wenig Leistung gebraucht, dass diese Batterie unter ihrem Minimum liefe; sie wartet."
+        ),
+        R.PHASE_LIMIT: (
+            "Die Sicherung von {phase} lässt nicht mehr zu; die Leistung steigt wieder, wenn Platz ist."
+        ),
+        R.PHASE_LOST: (
+            "Der Zähler sagt nichts von {phase}, deshalb geht die Leistung dort auf 0 W, bis er es wieder"
+            " tut."
+        ),
+        R.UNASSIGNED_WORST_CASE: (
+            "Die Phase dieser Batterie ist nicht eingestellt, deshalb tut sie nur, was auf {phase} und "
+            "jeder anderen Phase sicher ist. Stellen Sie die Phase ein, dann darf sie mehr."
+        ),
+        R.RELIEF: (
+            "Diese Batterie hilft, die Sicherung von {phase} zu schonen, und hört auf, wenn das nicht "
+            "mehr nötig ist."
+        ),
+    },
+    alarms={
+        A.METER_LOST: (
+            "Vom Stromzähler kommt nichts Neues. Alle Batterien gehen auf 0 W und machen von selbst "
+            "weiter, wenn er zurück ist. Prüfen Sie Kabel oder Netzwerk."
+        ),
+        A.METER_REPLAYED: (
+            "Der Stromzähler wiederholt eine alte Nachricht. Wiederholungen werden nicht beachtet; kommt "
+            "nichts Neues, gehen die Batterien auf 0 W."
+        ),
+        A.METER_REJECTED: (
+            "Der Stromzähler schickte einen Wert, der nicht stimmen kann. Er wurde nicht benutzt; die "
+            "Regelung wartet auf einen guten."
+        ),
+        A.METER_SLOW: (
+            "Der Stromzähler sendet zu selten, um eine Phase zu schützen, deshalb ist der Phasenschutz "
+            "aus. Alles andere läuft weiter."
+        ),
+        A.BATTERY_UNREACHABLE: (
+            "Batterie {subject} ist nicht erreichbar. Andere springen ein, und es wird weiter versucht. "
+            "Prüfen Sie, ob sie an und im Netzwerk ist."
+        ),
+        A.BATTERY_NOT_RESPONDING: (
+            "Batterie {subject} tut nicht, was ihr gesagt wird. Sie setzt fünf Minuten aus, andere "
+            "springen ein, danach folgt ein neuer Versuch."
+        ),
+        A.BATTERY_WRONG_DIRECTION: (
+            "Batterie {subject} lädt, wenn sie entladen soll, oder umgekehrt. Sie wurde gestoppt und "
+            "bleibt bis zu einem Neustart aus. Prüfen Sie das Modell in der Konfiguration."
+        ),
+        A.BATTERY_NOT_CONTROLLABLE: (
+            "Batterie {subject} nimmt jetzt keine Befehle an, wie bei Notstrom oder einem Update. Danach "
+            "macht sie wieder mit."
+        ),
+        A.BATTERY_BAD_READING: (
+            "Batterie {subject} meldet einen Wert, der nicht stimmen kann. Er wurde nicht benutzt; der "
+            "nächste wird abgewartet."
+        ),
+        A.BATTERY_FOREIGN_WRITER: (
+            "Etwas anderes steuert Batterie {subject} auch. Der Befehl wird jedes Mal neu gesendet; "
+            "schalten Sie die andere App oder Automatik ab."
+        ),
+        A.CONFIG_INVALID: (
+            "Die Konfigurationsdatei enthält einen Fehler. Die letzten guten Einstellungen gelten, bis er"
+            " behoben ist."
+        ),
+        A.CONFIG_NOT_WRITABLE: (
+            "Die Konfigurationsdatei kann nicht geschrieben werden. Die letzte Änderung gilt bis zum "
+            "nächsten Neustart; machen Sie die Datei beschreibbar, damit sie bleibt."
+        ),
+        A.CONFIG_RESTART_NEEDED: (
+            "Die Konfigurationsdatei wurde so geändert, dass ein Neustart nötig ist. Bis dahin gelten die"
+            " alten Einstellungen."
+        ),
+        A.STRATEGY_FAILED: (
+            "Strategie {subject} ist mit einem Fehler abgebrochen, deshalb stehen alle Batterien auf 0 W."
+            " Bei jedem Zählerwert folgt ein neuer Versuch; wählen Sie eine andere, wenn das anhält."
+        ),
+        A.PROTECTION_IDLE: (
+            "Der Phasenschutz ist an, kann aber nichts tun, weil keine Batterie eine Phase hat. Stellen "
+            "Sie für mindestens eine Batterie die Phase ein."
+        ),
+    },
+    difference="Das macht {power} aus.",
+    detail="Einzelheit: {detail}",
+    own_phase="ihrer Phase",
+    nameless="ohne Namen",
+    thousands=".",
+)

@@ -1,0 +1,104 @@
+"""English."""
+
+from phasewise.explain.catalogue import Catalogue
+from phasewise.model import AlarmCode as A
+from phasewise.model import ReasonCode as R
+
+EN = Catalogue(
+    reasons={
+        R.BATTERY_LIMIT: (
+            "This battery is at the most power it can or may give; others take over where they can."
+        ),
+        R.SOC_LIMIT: "This battery is as full or as empty as it may get; it waits until there is room again.",
+        R.DIRECTION: "The strategy now allows only charging, or only discharging; the rest waits.",
+        R.METER_LOST: "Nothing is heard from the smart meter, so this battery rests at 0 W until it is back.",
+        R.METER_AGING: "The last meter value is getting old, so power is not increased until the next one.",
+        R.STARTING: "Control is starting; it begins after the first two meter values.",
+        R.UNREACHABLE: "This battery can't be reached; it is tried again and others take over meanwhile.",
+        R.NOT_CONTROLLABLE: (
+            "This battery takes no commands now (backup or update); it joins in when it does."
+        ),
+        R.NOT_RESPONDING: "This battery does not do what it is told; it gets another try in a few minutes.",
+        R.WRONG_DIRECTION: "This battery did the opposite of its command and stays off until a restart.",
+        R.OUT_OF_SERVICE: "You took this battery out of service; it stays out until you change that.",
+        R.HOLD: "You set a fixed power for this battery; it follows the strategy again afterwards.",
+        R.FULL_STOP: "Full stop is on, so this battery rests at 0 W until another strategy is chosen.",
+        R.PV_SURPLUS: "The sun gives more than the full battery can take; the surplus goes to the house.",
+        R.MINIMUM_POWER: "So little power is needed that this battery would run below its minimum; it waits.",
+        R.PHASE_LIMIT: "The fuse of {phase} leaves no room for more; power grows again when there is room.",
+        R.PHASE_LOST: "The meter says nothing of {phase}, so power there goes down to 0 W until it is back.",
+        R.UNASSIGNED_WORST_CASE: (
+            "The phase of this battery is not set, so it does only what is safe on {phase} and every "
+            "other phase. Set its phase to let it do more."
+        ),
+        R.RELIEF: (
+            "This battery helps to keep {phase} inside its fuse, and stops when that is no longer needed."
+        ),
+    },
+    alarms={
+        A.METER_LOST: (
+            "Nothing new is heard from the smart meter. All batteries go to 0 W and go on by themselves "
+            "when it is back. Check its cable or network."
+        ),
+        A.METER_REPLAYED: (
+            "The smart meter repeats an old message. Repeats are ignored; if nothing new comes, the "
+            "batteries go to 0 W."
+        ),
+        A.METER_REJECTED: (
+            "The smart meter sent a value that cannot be true. It was not used; control waits for a good one."
+        ),
+        A.METER_SLOW: (
+            "The smart meter sends too seldom to protect a phase, so phase protection is off. All else "
+            "goes on."
+        ),
+        A.BATTERY_UNREACHABLE: (
+            "Battery {subject} can't be reached. Others take over and it is tried again. Check that it is"
+            " on and on the network."
+        ),
+        A.BATTERY_NOT_RESPONDING: (
+            "Battery {subject} does not do what it is told. It is left out for five minutes, others take "
+            "over, then it is tried again."
+        ),
+        A.BATTERY_WRONG_DIRECTION: (
+            "Battery {subject} charges when told to discharge, or the other way round. It was stopped and"
+            " stays off until a restart. Check its model in the configuration."
+        ),
+        A.BATTERY_NOT_CONTROLLABLE: (
+            "Battery {subject} takes no commands now, as during backup or an update. It joins in again "
+            "when it does."
+        ),
+        A.BATTERY_BAD_READING: (
+            "Battery {subject} reports a value that cannot be true. It was not used; the next reading is "
+            "awaited."
+        ),
+        A.BATTERY_FOREIGN_WRITER: (
+            "Something else is controlling battery {subject} too. The command is sent again each time; "
+            "switch off the other app or automation."
+        ),
+        A.CONFIG_INVALID: (
+            "The configuration file has an error. The last good settings stay in effect until it is "
+            "corrected."
+        ),
+        A.CONFIG_NOT_WRITABLE: (
+            "The configuration file can't be written. The last change holds until the next restart; make "
+            "the file writable to keep it."
+        ),
+        A.CONFIG_RESTART_NEEDED: (
+            "The configuration file was changed in a way that needs a restart. Until then the old "
+            "settings stay in effect."
+        ),
+        A.STRATEGY_FAILED: (
+            "Strategy {subject} failed with an error, so all batteries are at 0 W. It is tried again with"
+            " each meter value; choose another one if this lasts."
+        ),
+        A.PROTECTION_IDLE: (
+            "Phase protection is on but can't act, because no battery has a phase. Set the phase of at "
+            "least one battery."
+        ),
+    },
+    difference="This makes a difference of {power}.",
+    detail="Detail: {detail}",
+    own_phase="its phase",
+    nameless="without a name",
+    thousands=",",
+)

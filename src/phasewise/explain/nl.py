@@ -1,0 +1,124 @@
+"""Dutch."""
+
+from phasewise.explain.catalogue import Catalogue
+from phasewise.model import AlarmCode as A
+from phasewise.model import ReasonCode as R
+
+NL = Catalogue(
+    reasons={
+        R.BATTERY_LIMIT: (
+            "Deze batterij geeft al het meeste wat ze kan of mag; andere nemen het over waar dat gaat."
+        ),
+        R.SOC_LIMIT: "Deze batterij is zo vol of zo leeg als mag; ze wacht tot er weer ruimte is.",
+        R.DIRECTION: "De strategie staat nu alleen laden of alleen ontladen toe; de rest wacht.",
+        R.METER_LOST: "De slimme meter is niet te horen, dus rust deze batterij op 0 W tot hij terug is.",
+        R.METER_AGING: (
+            "De laatste meterwaarde wordt oud, dus het vermogen stijgt niet tot de volgende er is."
+        ),
+        R.STARTING: "De regeling start; ze begint na de eerste twee meterwaarden.",
+        R.UNREACHABLE: (
+            "Deze batterij is niet bereikbaar; er wordt opnieuw geprobeerd en andere nemen het over."
+        ),
+        R.NOT_CONTROLLABLE: (
+            "Deze batterij neemt nu geen opdrachten aan (noodstroom of update); daarna doet ze weer mee."
+        ),
+        R.NOT_RESPONDING: (
+            "Deze batterij doet niet wat haar gezegd wordt; over een paar minuten volgt een nieuwe poging."
+        ),
+        R.WRONG_DIRECTION: (
+            "Deze batterij deed het omgekeerde van haar opdracht en blijft uit tot een herstart."
+        ),
+        R.OUT_OF_SERVICE: "U hebt deze batterij buiten dienst gesteld; dat blijft zo tot u het wijzigt.",
+        R.HOLD: "U hebt voor deze batterij een vast vermogen ingesteld; daarna volgt ze de strategie weer.",
+        R.FULL_STOP: (
+            "Volledige stop staat aan, dus rust deze batterij op 0 W tot u een andere strategie kiest."
+        ),
+        R.PV_SURPLUS: (
+            "De zon geeft meer dan de volle batterij kan opnemen; het overschot gaat naar het huis."
+        ),
+        R.MINIMUM_POWER: (
+            "Er is zo weinig vermogen nodig dat deze batterij onder haar minimum zou draaien; ze wacht."
+        ),
+        R.PHASE_LIMIT: (
+            "De zekering van {phase} laat niet meer toe; het vermogen groeit weer als er ruimte is."
+        ),
+        R.PHASE_LOST: (
+            "De meter zegt niets over {phase}, dus gaat het vermogen daar naar 0 W tot dat terug is."
+        ),
+        R.UNASSIGNED_WORST_CASE: (
+            "De fase van deze batterij is niet ingesteld, dus doet ze alleen wat veilig is op {phase} en "
+            "elke andere fase. Stel de fase in, dan mag ze meer."
+        ),
+        R.RELIEF: (
+            "Deze batterij helpt om {phase} binnen de zekering te houden, en stopt als dat niet meer "
+            "nodig is."
+        ),
+    },
+    alarms={
+        A.METER_LOST: (
+            "De slimme meter laat niets nieuws horen. Alle batterijen gaan naar 0 W en gaan vanzelf "
+            "verder als hij terug is. Controleer de kabel of het netwerk."
+        ),
+        A.METER_REPLAYED: (
+            "De slimme meter herhaalt een oud bericht. Herhalingen worden genegeerd; komt er niets "
+            "nieuws, dan gaan de batterijen naar 0 W."
+        ),
+        A.METER_REJECTED: (
+            "De slimme meter stuurde een waarde die niet waar kan zijn. Ze is niet gebruikt; de regeling "
+            "wacht op een goede."
+        ),
+        A.METER_SLOW: (
+            "De slimme meter stuurt te zelden om een fase te beveiligen, dus is de fasebeveiliging uit. "
+            "Al het andere gaat door."
+        ),
+        A.BATTERY_UNREACHABLE: (
+            "Batterij {subject} is niet bereikbaar. Andere nemen het over en er wordt opnieuw geprobeerd."
+            " Controleer of ze aan staat en op het netwerk zit."
+        ),
+        A.BATTERY_NOT_RESPONDING: (
+            "Batterij {subject} doet niet wat haar gezegd wordt. Ze doet vijf minuten niet mee, andere "
+            "nemen het over, daarna volgt een nieuwe poging."
+        ),
+        A.BATTERY_WRONG_DIRECTION: (
+            "Batterij {subject} laadt als ze moet ontladen, of andersom. Ze is gestopt en blijft uit tot "
+            "een herstart. Controleer het model in de configuratie."
+        ),
+        A.BATTERY_NOT_CONTROLLABLE: (
+            "Batterij {subject} neemt nu geen opdrachten aan, zoals bij noodstroom of een update. Daarna "
+            "doet ze weer mee."
+        ),
+        A.BATTERY_BAD_READING: (
+            "Batterij {subject} meldt een waarde die niet waar kan zijn. Ze is niet gebruikt; de volgende"
+            " wordt afgewacht."
+        ),
+        A.BATTERY_FOREIGN_WRITER: (
+            "Iets anders bestuurt batterij {subject} ook. De opdracht wordt telkens opnieuw gestuurd; zet"
+            " de andere app of automatisering uit."
+        ),
+        A.CONFIG_INVALID: (
+            "Het configuratiebestand bevat een fout. De laatste goede instellingen blijven gelden tot ze "
+            "hersteld is."
+        ),
+        A.CONFIG_NOT_WRITABLE: (
+            "Het configuratiebestand kan niet worden geschreven. De laatste wijziging geldt tot de "
+            "volgende herstart; maak het bestand schrijfbaar om haar te bewaren."
+        ),
+        A.CONFIG_RESTART_NEEDED: (
+            "Het configuratiebestand is zo gewijzigd dat een herstart nodig is. Tot dan blijven de oude "
+            "instellingen gelden."
+        ),
+        A.STRATEGY_FAILED: (
+            "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
+            " volgt een nieuwe poging; kies een andere als dit aanhoudt."
+        ),
+        A.PROTECTION_IDLE: (
+            "Fasebeveiliging staat aan maar kan niets doen, omdat geen enkele batterij een fase heeft. "
+            "Stel van minstens één batterij de fase in."
+        ),
+    },
+    difference="Dat maakt {power} verschil.",
+    detail="Detail: {detail}",
+    own_phase="haar fase",
+    nameless="zonder naam",
+    thousands=".",
+)
