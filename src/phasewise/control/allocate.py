@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from phasewise.control.limits import Unit
 
 
-def in_order(units: Sequence[Unit], priority: Sequence[str], *, charging: bool) -> list[int]:
-    """Indices of the units in the order in which they are used.
+def ordered(ids: Sequence[str], priority: Sequence[str], *, charging: bool) -> list[int]:
+    """Positions in `ids` in the order in which the batteries are used.
 
-    `priority` names ids, first to charge first; units it does not name follow as listed. Discharging
+    `priority` names ids, first to charge first; those it does not name follow as listed. Discharging
     goes in reverse: what was charged first is kept longest.
     """
     rank = {battery_id: index for index, battery_id in enumerate(priority)}
-    order = sorted(range(len(units)), key=lambda i: (rank.get(units[i].id, len(rank)), i))
+    order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), i))
     return order if charging else order[::-1]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
-from phasewise.control.allocate import in_order, split
+from phasewise.control.allocate import ordered, split
 from phasewise.control.estimate import estimate, forget_load, note_commands
 from phasewise.control.freshness import freshness, lost_after_s
 from phasewise.control.limits import Unit, is_usable, unit
@@ -65,7 +65,7 @@ def decide(
         targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
     elif snapshot.grid_is_new or memory.regulate.wanted_w is None:
         wanted_w, regulated = regulate(intent, load, memory.regulate, snapshot.time_s)
-        order = in_order(units, settings.control.priority, charging=wanted_w > 0)
+        order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
         targets_w = split(wanted_w, units, order)
     else:
         # No news of the grid: nothing grows, but a new limit holds at once.
@@ -74,7 +74,7 @@ def decide(
             min(max(before_w, u.lo_w), u.hi_w) for before_w, u in zip(memory.setpoints_w, units, strict=True)
         ]
 
-    batteries = _tell(units, healths, targets_w, wanted_w, settings.control.priority, idle)
+    batteries = _tell(units, healths, targets_w, wanted_w, idle)
     decision = Decision(
         time_s=snapshot.time_s,
         selected=settings.control.strategy,
@@ -137,10 +137,9 @@ def _tell(
     healths: Sequence[HealthMemory],
     targets_w: Sequence[float],
     wanted_w: float,
-    priority: Sequence[str],
     idle: ReasonCode | None,
 ) -> tuple[BatteryDecision, ...]:
-    given_reasons = reasons(units, targets_w, wanted_w, priority, idle)
+    given_reasons = reasons(units, targets_w, wanted_w, idle)
     told = []
     for u, health, target_w, why in zip(units, healths, targets_w, given_reasons, strict=True):
         if not u.commandable or idle is ReasonCode.STARTING:

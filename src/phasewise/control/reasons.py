@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from phasewise.control.allocate import in_order
 from phasewise.control.limits import Unit
 from phasewise.model import Reason, ReasonCode
 
@@ -14,7 +13,6 @@ def reasons(
     units: Sequence[Unit],
     given_w: Sequence[float],
     wanted_w: float,
-    priority: Sequence[str],
     idle: ReasonCode | None,
 ) -> list[tuple[Reason, ...]]:
     """Reasons per unit, in the order of `units`.
@@ -30,9 +28,7 @@ def reasons(
     if abs(missing_w) <= WORTH_SAYING_W * len(units):
         return found
     charging = missing_w > 0
-    blamed = [
-        i for i in in_order(units, priority, charging=charging) if _binds(units[i], given_w[i], charging)
-    ]
+    blamed = [i for i, u in enumerate(units) if _binds(u, given_w[i], charging)]
     for index in blamed:
         u = units[index]
         code = u.hi_code if charging else u.lo_code

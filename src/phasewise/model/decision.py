@@ -76,6 +76,7 @@ class AlarmCode(StrEnum):
     CONFIG_NOT_WRITABLE = "config-not-writable"
     CONFIG_RESTART_NEEDED = "config-restart-needed"
     STRATEGY_FAILED = "strategy-failed"
+    CONTROL_FAILED = "control-failed"
     PROTECTION_IDLE = "protection-idle"
 
 

@@ -1,0 +1,281 @@
+"""The running loop: telegrams in, decisions out. The only place that touches the world."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import structlog
+
+from phasewise.control.decide import decide
+from phasewise.control.freshness import MeterWatch, Verdict, admit
+from phasewise.control.strategies import Strategy
+from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
+from phasewise.engine.alarms import AlarmBook
+from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
+from phasewise.engine.controls import Health
+from phasewise.engine.live import Live
+from phasewise.engine.publish import alarm_states, system_state
+from phasewise.engine.state import Counters
+from phasewise.model import (
+    Alarm,
+    AlarmCode,
+    Command,
+    Decision,
+    GridReading,
+    Settings,
+    Severity,
+    Snapshot,
+)
+from phasewise.model.memory import Memory
+
+TICK_S = 1.0
+"""Timers and a lost meter are looked at this often when no telegram comes."""
+RELEASE_DEADLINE_S = 4.0
+"""Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
+UNREACHABLE_ALARM_S = 10.0
+"""A restart of a dongle takes about as long; the alarm must stand within 30 s."""
+REJECTED_ALARM_S = 10.0
+"""How long a rejected telegram stays worth an alarm."""
+SLOW_METER_S = 10.5
+"""Cadences beyond 10 s cannot protect a phase; half a second for jitter."""
+LOG_CHANGE_W = 50.0
+"""Setpoints that move less are not news."""
+
+log = structlog.get_logger("phasewise.engine")
+
+
+class Engine:
+    """Runs control on one meter and any number of batteries until stopped."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        meter: MeterDriver,
+        batteries: Mapping[str, BatteryDriver],
+        *,
+        strategies: Mapping[str, Strategy],
+        clock: Clock,
+    ) -> None:
+        """`batteries` holds a driver for every battery of the settings, by id."""
+        self.live = Live()
+        self.settings = settings
+        self.extra_alarms: dict[AlarmCode, Alarm] = {}
+        """Alarms of others (the configuration file...), shown with the engine's own."""
+        self._meter = meter
+        self._strategies = strategies
+        self._clock = clock
+        self._memory = Memory()
+        self._watch = MeterWatch()
+        self._rejected: dict[AlarmCode, tuple[float, str]] = {}
+        self._counts = dict.fromkeys(Verdict, 0)
+        self._decisions = 0
+        self._decide_seconds = 0.0
+        self._decided_s = float("-inf")
+        self._book = AlarmBook()
+        self._last_logged: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._workers = {i: self._worker(i, driver) for i, driver in batteries.items()}
+
+    def _worker(self, battery_id: str, driver: BatteryDriver) -> BatteryWorker:
+        return BatteryWorker(battery_id, driver, self._clock, decided_s=lambda: self._decided_s)
+
+    def start(self) -> None:
+        """Begin. Nothing is written to any battery before the first decision."""
+        for worker in self._workers.values():
+            worker.start()
+        self._tasks = [
+            asyncio.create_task(self._follow_meter(), name="meter"),
+            asyncio.create_task(self._tick(), name="tick"),
+        ]
+
+    async def stop(self) -> None:
+        """All batteries to 0 W and released, in parallel, each within its own deadline; then end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._release(self._workers.values())
+        await self._meter.close()
+
+    async def _release(self, workers: Iterable[BatteryWorker]) -> None:
+        await asyncio.gather(*(worker.shutdown(RELEASE_DEADLINE_S) for worker in workers))
+
+    async def reconfigure(
+        self,
+        settings: Settings,
+        *,
+        meter: MeterDriver | None = None,
+        batteries: Mapping[str, BatteryDriver] | None = None,
+    ) -> None:
+        """Go on with other settings; with other devices where given.
+
+        `meter`: a new driver that replaces the old one. `batteries`: drivers of batteries that are new
+        or changed, by id. A battery that the settings no longer have, or that is replaced, is released.
+        """
+        replaced = dict(batteries or {})
+        wanted = {b.id for b in settings.batteries}
+        leaving = [w for i, w in self._workers.items() if i not in wanted or i in replaced]
+        for worker in leaving:
+            del self._workers[worker.id]
+        kept = tuple(b for b in self.settings.batteries if b.id in self._workers)
+        self.settings = Settings(settings.site, kept, settings.control)
+        await self._release(leaving)
+        for battery_id, driver in replaced.items():
+            self._workers[battery_id] = self._worker(battery_id, driver)
+            self._workers[battery_id].start()
+        self.settings = settings
+        if meter is not None:
+            await self._replace_meter(meter)
+        self._cycle(grid_is_new=False)
+
+    async def _replace_meter(self, meter: MeterDriver) -> None:
+        task, tick = self._tasks
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._meter.close()
+        self._meter, self._watch = meter, MeterWatch()
+        self._tasks = [asyncio.create_task(self._follow_meter(), name="meter"), tick]
+
+    async def _follow_meter(self) -> None:
+        while True:
+            try:
+                async for reading in self._meter.readings():
+                    self._take(reading)
+            except Exception:  # a driver's bug must not end control: the meter counts as silent meanwhile
+                log.exception("meter driver failed", next="started again in a second")
+            await self._clock.sleep(TICK_S)
+
+    def _take(self, reading: GridReading) -> None:
+        """Judge one telegram; decide if it counts. Never two decisions on the same sample."""
+        self._watch, verdict, problem = admit(self._watch, reading, self.settings.site)
+        self._counts[verdict] += 1
+        if verdict is Verdict.ACCEPTED:
+            self._cycle(grid_is_new=True)
+            return
+        replayed = verdict is Verdict.REPLAYED
+        code = AlarmCode.METER_REPLAYED if replayed else AlarmCode.METER_REJECTED
+        self._rejected[code] = (self._clock.now_s(), problem or "")
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(TICK_S)
+            if self._clock.now_s() - self._decided_s >= TICK_S:
+                self._cycle(grid_is_new=False)
+
+    def _cycle(self, *, grid_is_new: bool) -> None:
+        """One decision: picture, decide, tell, show. A fault in it stops the batteries, not the loop."""
+        snapshot = self._snapshot(grid_is_new=grid_is_new)
+        began = time.perf_counter()
+        try:
+            decision, self._memory = decide(snapshot, self.settings, self._memory, self._strategies)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the state must be defined and safe
+            self._decision_failed(error, snapshot)
+            return
+        self._decide_seconds += time.perf_counter() - began
+        self._decisions += 1
+        self._decided_s = snapshot.time_s
+        self._dispatch(decision)
+        self._publish(snapshot, decision)
+
+    def _decision_failed(self, error: Exception, snapshot: Snapshot) -> None:
+        """All batteries to 0 W, memory begun anew, and said; tried again at the next sample."""
+        log.exception("no decision", next="all batteries to 0 W; tried again at the next sample")
+        self._memory = Memory()
+        for worker in self._workers.values():
+            worker.command(0.0, rewrite=False)
+        alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, f"{type(error).__name__}: {error}")
+        standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
+        if self.live.current is not None:
+            shown = alarm_states(standing, self.settings)
+            self.live.publish(msgspec.structs.replace(self.live.current, alarms=shown))
+
+    def _snapshot(self, *, grid_is_new: bool) -> Snapshot:
+        return Snapshot(
+            time_s=self._clock.now_s(),
+            utc_s=self._clock.utc_s(),
+            grid=self._watch.last,
+            grid_is_new=grid_is_new,
+            grid_cadence_s=self._watch.cadence_s,
+            batteries=tuple(self._workers[b.id].snapshot() for b in self.settings.batteries),
+        )
+
+    def _dispatch(self, decision: Decision) -> None:
+        for told in decision.batteries:
+            if told.command is Command.NONE:
+                continue
+            self._workers[told.id].command(told.setpoint_w, rewrite=told.command is Command.WAKE)
+            before_w = self._last_logged.get(told.id)
+            stops = told.setpoint_w == 0.0 and before_w
+            if before_w is None or stops or abs(told.setpoint_w - before_w) >= LOG_CHANGE_W:
+                self._last_logged[told.id] = told.setpoint_w
+                log.info(
+                    "setpoint",
+                    battery=told.id,
+                    power_w=round(told.setpoint_w),
+                    before_w=None if before_w is None else round(before_w),
+                    reasons=[reason.code.value for reason in told.reasons] or None,
+                )
+
+    def _publish(self, snapshot: Snapshot, decision: Decision) -> None:
+        standing = self._book.update((*decision.alarms, *self._alarms(snapshot)), snapshot.utc_s)
+        self.live.publish(
+            system_state(
+                snapshot,
+                self.settings,
+                decision,
+                strategies=tuple(sorted(self._strategies)),
+                applied_w={i: worker.applied_w for i, worker in self._workers.items()},
+                alarms=standing,
+            )
+        )
+
+    def _alarms(self, snapshot: Snapshot) -> list[Alarm]:
+        now_s = snapshot.time_s
+        found = list(self.extra_alarms.values())
+        for code, (seen_s, problem) in self._rejected.items():
+            if now_s - seen_s < REJECTED_ALARM_S:
+                found.append(Alarm(code, Severity.WARNING, "meter", problem))
+        if self._meter.status is not None and snapshot.grid is None:
+            found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", self._meter.status))
+        if snapshot.grid is not None and snapshot.grid_cadence_s > SLOW_METER_S:
+            detail = f"{snapshot.grid_cadence_s:.0f}"
+            found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", detail))
+        for worker in self._workers.values():
+            found.extend(self._battery_alarms(worker, now_s))
+        return found
+
+    def _battery_alarms(self, worker: BatteryWorker, now_s: float) -> list[Alarm]:
+        since_s = worker.unreachable_since_s
+        if since_s is None or now_s - since_s < UNREACHABLE_ALARM_S:
+            return []
+        bad = worker.bad_in_a_row >= BAD_READINGS
+        code = AlarmCode.BATTERY_BAD_READING if bad else AlarmCode.BATTERY_UNREACHABLE
+        return [Alarm(code, Severity.WARNING, worker.id, worker.error)]
+
+    def counters(self) -> Counters:
+        """Totals since the start."""
+        return Counters(
+            decisions=self._decisions,
+            telegrams_accepted=self._counts[Verdict.ACCEPTED],
+            telegrams_rejected=self._counts[Verdict.IMPLAUSIBLE] + self._meter.rejected,
+            telegrams_replayed=self._counts[Verdict.REPLAYED],
+            battery_writes={i: worker.writes for i, worker in self._workers.items()},
+            battery_failures={i: worker.failures for i, worker in self._workers.items()},
+            decide_seconds_sum=self._decide_seconds,
+        )
+
+    def health(self) -> Health:
+        """Whether decisions are made, and on a meter that is alive."""
+        now_s = self._clock.now_s()
+        age_s = now_s - self._decided_s
+        if age_s == float("inf"):
+            return Health(ok=False, detail="no decision yet", last_decision_age_s=None)
+        if age_s > 10 * TICK_S:
+            detail = f"the last decision is {age_s:.0f} s old: the control loop hangs"
+            return Health(ok=False, detail=detail, last_decision_age_s=age_s)
+        state = self.live.current
+        if state is not None and state.grid.freshness in ("lost", "absent"):
+            detail = self._meter.status or "the meter sends nothing new; all batteries are at 0 W"
+            return Health(ok=False, detail=detail, last_decision_age_s=age_s)
+        return Health(ok=True, detail="ok", last_decision_age_s=age_s)

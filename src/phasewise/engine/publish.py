@@ -1,0 +1,157 @@
+"""From a decision and what it was made of to the state that the world is shown."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from phasewise import __version__
+from phasewise.control.freshness import freshness
+from phasewise.control.support import support
+from phasewise.engine.state import (
+    AlarmState,
+    BatteryState,
+    GridState,
+    PhaseState,
+    ReasonState,
+    StrategyState,
+    SupportState,
+    SystemState,
+)
+from phasewise.explain import alarm_text, reason_text
+from phasewise.model import (
+    Alarm,
+    BatteryDecision,
+    BatterySettings,
+    BatterySnapshot,
+    Command,
+    Decision,
+    Freshness,
+    Phase,
+    Settings,
+    Snapshot,
+)
+
+
+def system_state(
+    snapshot: Snapshot,
+    settings: Settings,
+    decision: Decision,
+    *,
+    strategies: tuple[str, ...],
+    applied_w: Mapping[str, float | None],
+    alarms: Iterable[tuple[Alarm, float]],
+) -> SystemState:
+    """Everything that the API, the dashboard and the metrics show."""
+    return SystemState(
+        time=_iso(snapshot.utc_s),
+        version=__version__,
+        site=settings.site.name,
+        strategy=StrategyState(decision.selected, decision.executing, strategies),
+        grid=_grid(snapshot, settings, decision),
+        load_w=_rounded(decision.load_w),
+        target_grid_w=settings.control.target_grid_w,
+        batteries=tuple(
+            _battery(battery, seen, decided, applied_w.get(battery.id), snapshot.time_s)
+            for battery, seen, decided in zip(
+                settings.batteries, snapshot.batteries, decision.batteries, strict=True
+            )
+        ),
+        alarms=alarm_states(alarms, settings),
+    )
+
+
+def alarm_states(alarms: Iterable[tuple[Alarm, float]], settings: Settings) -> tuple[AlarmState, ...]:
+    """Alarms as shown, each with the Unix time since when it stands."""
+    names = {b.id: b.name for b in settings.batteries}
+    return tuple(
+        AlarmState(
+            code=alarm.code.value,
+            severity=alarm.severity.value,
+            subject=alarm.subject,
+            text=alarm_text(alarm, names=names),
+            since=_iso(since_s),
+        )
+        for alarm, since_s in alarms
+    )
+
+
+def _iso(utc_s: float) -> str:
+    return datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _rounded(power_w: float | None) -> float | None:
+    """Tenths of a watt are noise in what people and programs read."""
+    return None if power_w is None else round(power_w, 1)
+
+
+def _grid(snapshot: Snapshot, settings: Settings, decision: Decision) -> GridState:
+    grid = snapshot.grid
+    age_s = None if grid is None else snapshot.time_s - grid.received_s
+    fresh = Freshness.ABSENT if age_s is None else freshness(age_s, snapshot.grid_cadence_s)
+    return GridState(
+        total_power_w=grid.total_power_w if grid is not None else None,
+        freshness=fresh.value,
+        age_s=None if age_s is None else round(age_s, 1),
+        cadence_s=round(snapshot.grid_cadence_s, 1),
+        phases={
+            phase.value: _phase(phase, snapshot, settings, decision, fresh) for phase in settings.site.phases
+        },
+        energy_import_wh=grid.energy_import_wh if grid is not None else None,
+        energy_export_wh=grid.energy_export_wh if grid is not None else None,
+    )
+
+
+def _phase(
+    phase: Phase, snapshot: Snapshot, settings: Settings, decision: Decision, fresh: Freshness
+) -> PhaseState:
+    reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
+    fuse_a = settings.site.main_fuse_a[phase.ordinal]
+    helped = support(phase, settings, decision.batteries)
+    return PhaseState(
+        power_w=reading.power_w if reading is not None else None,
+        current_a=reading.current_a if reading is not None else None,
+        voltage_v=reading.voltage_v if reading is not None else None,
+        fuse_a=fuse_a,
+        operating_limit_a=fuse_a - settings.control.phase_protection.margin_a,
+        freshness=(fresh if reading is not None else Freshness.ABSENT).value,
+        support_up_w=round(helped.up_w, 1),
+        support_down_w=round(helped.down_w, 1),
+        support_up=tuple(SupportState(i, round(w, 1)) for i, w in helped.up),
+        support_down=tuple(SupportState(i, round(w, 1)) for i, w in helped.down),
+    )
+
+
+def _battery(
+    battery: BatterySettings,
+    seen: BatterySnapshot,
+    decided: BatteryDecision,
+    applied_w: float | None,
+    now_s: float,
+) -> BatteryState:
+    reading = seen.reading
+    fixed = decided.lo_w == decided.hi_w == 0.0
+    return BatteryState(
+        id=battery.id,
+        name=battery.name,
+        phase=battery.phase.value,
+        soc_pct=reading.soc_pct if reading is not None else None,
+        power_w=reading.ac_power_w if reading is not None and seen.reachable else None,
+        setpoint_w=applied_w,
+        available=seen.reachable and decided.command is not Command.NONE and not fixed,
+        reachable=seen.reachable,
+        state=reading.state if reading is not None else None,
+        age_s=round(now_s - reading.time_s, 1) if reading is not None else None,
+        temperature_c=reading.temperature_c if reading is not None else None,
+        max_charge_w=battery.max_charge_w,
+        max_discharge_w=battery.max_discharge_w,
+        min_soc_pct=battery.min_soc_pct,
+        max_soc_pct=battery.max_soc_pct,
+        reasons=tuple(
+            ReasonState(
+                code=reason.code.value,
+                power_w=round(reason.power_w, 1),
+                phase=reason.phase,
+                text=reason_text(reason),
+            )
+            for reason in decided.reasons
+        ),
+    )
