@@ -40,6 +40,7 @@ class BatteryWorker:
         self.driver = driver
         self.writes = 0
         self.failures = 0
+        self._apply_failed = False
         self.error: str | None = None
         """What is wrong now, in words; None while all is well."""
         self.unreachable_since_s: float | None = None
@@ -198,7 +199,7 @@ class BatteryWorker:
         if self._failed_in_a_row:
             log.info("reachable again", battery=self.id)
         self._failed_in_a_row = 0
-        if self.bad_in_a_row < BAD_READINGS:
+        if self.bad_in_a_row < BAD_READINGS and not self._apply_failed:
             self.unreachable_since_s = None
             self.error = None
 
@@ -208,7 +209,9 @@ class BatteryWorker:
             return
         self._rewrite = False
         changed = rewrite or setpoint_w != self._applied_w
+        self._apply_failed = True
         await self.driver.apply(setpoint_w, rewrite=rewrite)
+        self._apply_failed = False
         self._applied_w, self._applied_s = setpoint_w, self._clock.now_s()
         self.writes += changed
 

@@ -30,7 +30,9 @@ from phasewise.model import (
 from phasewise.model.memory import Memory
 
 TICK_S = 1.0
-"""Timers and a lost meter are looked at this often when no telegram comes."""
+"""Timers and a lost meter are looked at this often while no telegram comes."""
+QUIET_S = 1.5
+"""So long without a decision means that no telegram came: a 1 s meter with jitter stays below it."""
 RELEASE_DEADLINE_S = 4.0
 """Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
 UNREACHABLE_ALARM_S = 10.0
@@ -160,7 +162,7 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK_S)
-            if self._clock.now_s() - self._decided_s >= TICK_S:
+            if self._clock.now_s() - self._decided_s >= QUIET_S:
                 self._cycle(grid_is_new=False)
 
     def _cycle(self, *, grid_is_new: bool) -> None:
@@ -176,7 +178,10 @@ class Engine:
         self._decisions += 1
         self._decided_s = snapshot.time_s
         self._dispatch(decision)
-        self._publish(snapshot, decision)
+        try:
+            self._publish(snapshot, decision)
+        except Exception:  # what is shown must never decide over what is controlled
+            log.exception("could not publish the state")
 
     def _decision_failed(self, error: Exception, snapshot: Snapshot) -> None:
         """All batteries to 0 W, memory begun anew, and said; tried again at the next sample."""

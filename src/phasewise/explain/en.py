@@ -91,6 +91,10 @@ EN = Catalogue(
             "Strategy {subject} failed with an error, so all batteries are at 0 W. It is tried again with"
             " each meter value; choose another one if this lasts."
         ),
+        A.CONTROL_FAILED: (
+            "Phasewise could not make a decision because of an error of its own, so all batteries are at 0 W."
+            " It tries again with each meter value; please report it if this lasts."
+        ),
         A.PROTECTION_IDLE: (
             "Phase protection is on but can't act, because no battery has a phase. Set the phase of at "
             "least one battery."

@@ -111,6 +111,10 @@ NL = Catalogue(
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
             " volgt een nieuwe poging; kies een andere als dit aanhoudt."
         ),
+        A.CONTROL_FAILED: (
+            "Phasewise kon door een eigen fout geen besluit nemen, dus staan alle batterijen op 0 W. Bij elke"
+            " meterwaarde volgt een nieuwe poging; meld het als dit aanhoudt."
+        ),
         A.PROTECTION_IDLE: (
             "Fasebeveiliging staat aan maar kan niets doen, omdat geen enkele batterij een fase heeft. "
             "Stel van minstens één batterij de fase in."
