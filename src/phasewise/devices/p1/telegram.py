@@ -199,7 +199,7 @@ class _Found:
         number = _number(written)
         if number is None or number.quantity not in _NUMBERS[code]:
             self._refuse(code, written, "not understood")
-        elif written.startswith(b"-") and code not in _MAY_BE_SIGNED:
+        elif number.value < 0 and code not in _MAY_BE_SIGNED:
             self._refuse(code, written, "must not be negative")
         elif abs(number.value) > _LIMITS[number.quantity] and code not in _SETTINGS:
             self._refuse(code, written, "can't be true")

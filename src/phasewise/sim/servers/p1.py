@@ -128,7 +128,7 @@ def _phase_lines(sample: MeterSample, style: Style) -> list[str]:
 
 
 def _kilowatts(power_w: float) -> str:
-    return f"{max(power_w, 0.0) / 1000:06.3f}"
+    return f"{max(0.0, power_w) / 1000:06.3f}"
 
 
 def _timestamp(utc_s: float) -> str:
@@ -189,7 +189,7 @@ class P1Server:
 
     @property
     def fault(self) -> Fault:
-        """What is wrong now; assign a `Fault` or its text. `closed` acts at once, the rest at the next emit."""
+        """What is wrong now: a `Fault` or its text. `closed` acts at once, others at the next emit."""
         return self._fault
 
     @fault.setter
