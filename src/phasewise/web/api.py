@@ -1,0 +1,122 @@
+"""The routes. Everything they know of the daemon is `Controls`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import PlainTextResponse, Response
+
+from phasewise.engine.controls import Controls, Saved
+from phasewise.integrations import metrics
+from phasewise.web.access import SESSION_COOKIE, SESSION_S, Doorkeeper
+from phasewise.web.guard import check_token, problem
+from phasewise.web.stream import EventStream, StateEncoder, events
+from phasewise.web.wire import (
+    HealthWire,
+    Login,
+    PhaseChange,
+    Problem,
+    SavedWire,
+    StrategyChange,
+    SystemWire,
+)
+
+NO_STATE_YET = "There is no state yet: the daemon is starting. Ask again in a few seconds."
+
+
+def _controls(request: Request) -> Controls:
+    return request.app.state.controls  # type: ignore[no-any-return]  # Starlette's state is untyped
+
+
+def _encoder(request: Request) -> StateEncoder:
+    return request.app.state.encoder  # type: ignore[no-any-return]  # Starlette's state is untyped
+
+
+def _doorkeeper(request: Request) -> Doorkeeper:
+    return request.app.state.doorkeeper  # type: ignore[no-any-return]  # Starlette's state is untyped
+
+
+ControlsNow = Annotated[Controls, Depends(_controls)]
+EncoderNow = Annotated[StateEncoder, Depends(_encoder)]
+DoorkeeperNow = Annotated[Doorkeeper, Depends(_doorkeeper)]
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem} for status in statuses}
+
+
+REFUSALS = _problems(401, 403, 421, 429)
+"""What the guard may answer to anything; see `guard`."""
+WRITE_REFUSALS = _problems(400, 401, 403, 411, 413, 415, 421, 422, 429)
+
+router = APIRouter()
+
+
+@router.get("/api/v1/state", response_model=SystemWire, responses=REFUSALS | _problems(503))
+async def state(controls: ControlsNow, encoder: EncoderNow) -> Response:
+    """Everything, at one instant: grid, phases, batteries with their reasons, alarms."""
+    current = controls.live.current
+    if current is None:
+        return problem(503, NO_STATE_YET, {"Retry-After": "2"})
+    return Response(encoder.json(current), media_type="application/json")
+
+
+@router.get("/api/v1/stream", response_class=EventStream, responses=REFUSALS)
+async def stream(controls: ControlsNow, encoder: EncoderNow) -> Response:
+    """Server-sent events: the state now, then each new one. A slow client skips states."""
+    headers = {"X-Accel-Buffering": "no"}  # else nginx holds events back
+    return EventStream(events(controls.live, encoder), headers=headers)
+
+
+@router.patch(
+    "/api/v1/batteries/{id}", response_model=SavedWire, responses=WRITE_REFUSALS | _problems(404, 409)
+)
+async def set_phase(
+    battery_id: Annotated[str, Path(alias="id")], change: PhaseChange, controls: ControlsNow
+) -> SavedWire:
+    """Say which phase a battery is on."""
+    return _saved(await controls.set_phase(battery_id, change.assignment))
+
+
+@router.put("/api/v1/strategy", response_model=SavedWire, responses=WRITE_REFUSALS | _problems(409))
+async def select_strategy(change: StrategyChange, controls: ControlsNow) -> SavedWire:
+    """Select a strategy; it runs from the next meter value on."""
+    return _saved(await controls.select_strategy(change.selected))
+
+
+@router.post("/api/v1/login", status_code=204, response_class=Response, responses=WRITE_REFUSALS)
+async def login(login: Login, request: Request, doorkeeper: DoorkeeperNow) -> Response:
+    """Exchange the access token for a session cookie. Without a token in the configuration: nothing to do."""
+    refusal = check_token(doorkeeper, login.token, request)
+    if refusal is not None:
+        return refusal
+    answer = Response(status_code=204)
+    if doorkeeper.access.token is not None:
+        answer.set_cookie(
+            SESSION_COOKIE,
+            doorkeeper.open_session(),
+            max_age=int(SESSION_S),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+    return answer
+
+
+@router.get("/health", response_model=HealthWire, responses={503: {"model": HealthWire}})
+async def health(controls: ControlsNow, response: Response) -> HealthWire:
+    """200 while the daemon does its job, else 503 with the reason."""
+    now = controls.health()
+    if not now.ok:
+        response.status_code = 503
+    return HealthWire(ok=now.ok, detail=now.detail, last_decision_age_s=now.last_decision_age_s)
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=REFUSALS)
+async def prometheus(controls: ControlsNow) -> Response:
+    """Everything that is a number, for Prometheus."""
+    text = metrics.render(controls.live.current, controls.counters(), controls.health())
+    return Response(text, media_type=metrics.CONTENT_TYPE)
+
+
+def _saved(saved: Saved) -> SavedWire:
+    return SavedWire(persisted=saved.persisted, detail=saved.detail)

@@ -1,0 +1,72 @@
+"""The web application, put together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from phasewise import __version__
+from phasewise.engine.controls import (
+    ControlError,
+    Controls,
+    NotSavedError,
+    UnknownBatteryError,
+    UnknownStrategyError,
+)
+from phasewise.web import api
+from phasewise.web.access import Access, Doorkeeper
+from phasewise.web.dashboard import STATIC_DIR, dashboard_router
+from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
+from phasewise.web.stream import StateEncoder
+
+_STATUS_OF: dict[type[ControlError], int] = {
+    UnknownBatteryError: 404,
+    UnknownStrategyError: 422,
+    NotSavedError: 409,
+}
+
+_DESCRIPTION = (
+    "Positive power means import from the grid, and charging. Null means not known. "
+    "With an access token set: Authorization: Bearer TOKEN on every route but /health."
+)
+
+
+def create_app(controls: Controls, *, access: Access, static_dir: Path = STATIC_DIR) -> FastAPI:
+    """The whole HTTP side of a daemon. `static_dir` holds the built dashboard, or nothing yet."""
+    doorkeeper = Doorkeeper(access)
+    # Interactive docs are off: they load scripts from elsewhere, and a home may be offline.
+    app = FastAPI(
+        title="Phasewise", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None
+    )
+    app.state.controls = controls
+    app.state.encoder = StateEncoder()
+    app.state.doorkeeper = doorkeeper
+    app.include_router(api.router)
+    app.include_router(dashboard_router(static_dir))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ControlError, _not_done)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Guard, doorkeeper=doorkeeper)
+    return app
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """What is wrong with the request, without repeating what was sent: it may hold a token."""
+    errors = error.errors() if isinstance(error, RequestValidationError) else ()
+    return problem(422, "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in errors))
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or "body"
+
+
+async def _not_done(_: Request, error: Exception) -> Response:
+    status = next((s for kind, s in _STATUS_OF.items() if isinstance(error, kind)), 409)
+    return problem(status, str(error))
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """An error of ours: the log has it, the answer does not. This one is sent outside the guard."""
+    detail = "Something went wrong inside Phasewise; control is not affected. The log says more."
+    return problem(500, detail, SECURITY_HEADERS)

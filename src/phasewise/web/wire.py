@@ -1,0 +1,165 @@
+"""The published shape of everything the API says.
+
+These mirror `engine.state` and `engine.controls` field by field (a test holds them together), so that a
+change inside the daemon can't silently change what other tools rely on. Positive power = import, charging.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from phasewise.model import Assignment
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Support(_Wire):
+    """One battery's share in what a phase can still be helped with."""
+
+    id: str
+    w: float
+
+
+class PhaseWire(_Wire):
+    """One phase of the connection; null = not known."""
+
+    power_w: float | None
+    current_a: float | None
+    voltage_v: float | None
+    fuse_a: float
+    operating_limit_a: float
+    freshness: str
+    """fresh, aging, lost or absent."""
+    support_up_w: float
+    support_down_w: float
+    support_up: tuple[Support, ...]
+    """In the order in which they would be used."""
+    support_down: tuple[Support, ...]
+
+
+class GridWire(_Wire):
+    """The main meter."""
+
+    total_power_w: float | None
+    freshness: str
+    age_s: float | None
+    cadence_s: float
+    phases: dict[str, PhaseWire]
+    """By name, only the phases that this home has."""
+    energy_import_wh: float | None = None
+    energy_export_wh: float | None = None
+
+
+class ReasonWire(_Wire):
+    """Why a battery does not do what the strategy alone would have it do."""
+
+    code: str
+    power_w: float
+    phase: str | None
+    text: str
+    """English."""
+
+
+class BatteryWire(_Wire):
+    """One battery; null = not known."""
+
+    id: str
+    name: str
+    phase: str
+    """L1, L2, L3, three-phase or unassigned."""
+    soc_pct: float | None
+    power_w: float | None
+    setpoint_w: float | None
+    available: bool
+    reachable: bool
+    state: str | None
+    age_s: float | None
+    temperature_c: float | None
+    max_charge_w: float
+    max_discharge_w: float
+    min_soc_pct: float
+    max_soc_pct: float
+    reasons: tuple[ReasonWire, ...]
+
+
+class AlarmWire(_Wire):
+    """Something a person should know, while it lasts."""
+
+    code: str
+    severity: str
+    """info, warning or alarm."""
+    subject: str | None
+    text: str
+    """English."""
+    since: str
+    """ISO 8601, UTC."""
+
+
+class StrategyWire(_Wire):
+    """Which strategy is selected, which one runs now, and what there is to choose."""
+
+    selected: str
+    executing: str
+    available: tuple[str, ...]
+
+
+class SystemWire(_Wire):
+    """Everything, at one instant."""
+
+    time: str
+    """ISO 8601, UTC."""
+    version: str
+    site: str
+    strategy: StrategyWire
+    grid: GridWire
+    load_w: float | None
+    target_grid_w: float
+    batteries: tuple[BatteryWire, ...]
+    alarms: tuple[AlarmWire, ...]
+
+
+class HealthWire(_Wire):
+    """Whether the daemon does its job."""
+
+    ok: bool
+    detail: str
+    last_decision_age_s: float | None
+
+
+class SavedWire(_Wire):
+    """What became of a change that took effect."""
+
+    persisted: bool
+    """False when it holds only until the next restart."""
+    detail: str | None = None
+
+
+class Problem(_Wire):
+    """Why a request was not carried out, and what to do."""
+
+    detail: str
+
+
+class PhaseChange(_Wire):
+    """Which phase a battery is on. Null and the empty text mean unassigned."""
+
+    phase: Literal["L1", "L2", "L3", "three-phase", "unassigned", ""] | None
+
+    @property
+    def assignment(self) -> Assignment:
+        """The same as the model has it."""
+        return Assignment(self.phase) if self.phase else Assignment.UNASSIGNED
+
+
+class StrategyChange(_Wire):
+    """The strategy to run; `strategy.available` in the state lists what there is."""
+
+    selected: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Login(_Wire):
+    """The access token, in exchange for a session cookie."""
+
+    token: Annotated[str, Field(min_length=1, max_length=1000)]

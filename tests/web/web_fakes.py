@@ -1,0 +1,106 @@
+"""A daemon that only exists on paper, and a state to show."""
+
+from phasewise.engine.controls import Health, NotSavedError, Saved, UnknownBatteryError, UnknownStrategyError
+from phasewise.engine.live import Live
+from phasewise.engine.state import (
+    AlarmState,
+    BatteryState,
+    Counters,
+    GridState,
+    PhaseState,
+    ReasonState,
+    StrategyState,
+    SupportState,
+    SystemState,
+)
+from phasewise.model import Assignment
+
+STRATEGIES = ("self-consumption", "charge", "full-stop")
+
+
+def make_state(time: str = "2026-06-01T12:00:00Z", *, load_w: float | None = 950.0) -> SystemState:
+    """One battery on L1, one unassigned; L3 lost."""
+    phase = PhaseState(
+        power_w=-1240.0,
+        current_a=5.4,
+        voltage_v=230.1,
+        fuse_a=25.0,
+        operating_limit_a=24.0,
+        freshness="fresh",
+        support_up_w=1500.0,
+        support_down_w=2500.0,
+        support_up=(SupportState("m1", 1500.0),),
+        support_down=(SupportState("m1", 2500.0),),
+    )
+    lost = PhaseState(None, None, None, 25.0, 24.0, "lost", 0.0, 0.0, (), ())
+    return SystemState(
+        time=time,
+        version="1.2.3",
+        site="Home",
+        strategy=StrategyState("self-consumption", "self-consumption", STRATEGIES),
+        grid=GridState(12.0, "fresh", 0.3, 1.0, {"L1": phase, "L3": lost}, 1500.5, None),
+        load_w=load_w,
+        target_grid_w=0.0,
+        batteries=(_battery("m1", "Garage", "L1"), _battery("m2", 'Attic "\\\n<b>', "unassigned")),
+        alarms=(
+            AlarmState("battery-unreachable", "warning", "m2", "It can't be reached.", time),
+            AlarmState("meter-rejected", "info", None, "Rejected.", time),
+        ),
+    )
+
+
+def _battery(id_: str, name: str, phase: str) -> BatteryState:
+    return BatteryState(
+        id=id_,
+        name=name,
+        phase=phase,
+        soc_pct=55.5,
+        power_w=-800.0,
+        setpoint_w=-810.0,
+        available=True,
+        reachable=True,
+        state="discharge",
+        age_s=1.2,
+        temperature_c=None,
+        max_charge_w=2500.0,
+        max_discharge_w=2500.0,
+        min_soc_pct=12.0,
+        max_soc_pct=100.0,
+        reasons=(ReasonState("soc-limit", -100.0, None, "Full."),),
+    )
+
+
+class FakeControls:
+    """Implements `Controls` and remembers what it was asked."""
+
+    def __init__(self, state: SystemState | None = None) -> None:
+        self.live = Live()
+        if state is not None:
+            self.live.publish(state)
+        self.phases: dict[str, Assignment] = {"m1": Assignment.L1, "m2": Assignment.UNASSIGNED}
+        self.strategy = "self-consumption"
+        self.writable = True
+        self.ok = True
+        self.broken: Exception | None = None
+
+    def counters(self) -> Counters:
+        return Counters(120, 119, 1, 2, {"m1": 40, "m2": 3}, {"m2": 7}, 0.25)
+
+    def health(self) -> Health:
+        if self.broken is not None:
+            raise self.broken
+        return Health(self.ok, "All is well." if self.ok else "The meter is lost.", 0.4)
+
+    async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
+        if battery_id not in self.phases:
+            raise UnknownBatteryError(f"There is no battery {battery_id!r}; there are: m1, m2.")
+        if not self.writable:
+            raise NotSavedError("home.yaml can't be written (read-only file system), so nothing was changed.")
+        self.phases[battery_id] = phase
+        return Saved(persisted=True)
+
+    async def select_strategy(self, name: str) -> Saved:
+        if name not in STRATEGIES:
+            raise UnknownStrategyError(f"There is no strategy {name!r}; there are: {', '.join(STRATEGIES)}.")
+        self.strategy = name
+        return Saved(persisted=self.writable, detail=None if self.writable else "Until the next restart.")
