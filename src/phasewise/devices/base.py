@@ -112,8 +112,10 @@ class MeterDriver(Protocol):
 class BatteryDriver(Protocol):
     """A battery: read it, tell it a power, let it go.
 
-    One task calls a driver, one call at a time. Every call ends within a bounded time of its own
-    (at most 10 s) and may raise DeviceError; it connects by itself when it must.
+    `read` and `apply` may overlap, each is called once at a time; a driver puts their frames in order,
+    so that a setpoint waits for at most the frame under way, not for a whole reading. Every call ends
+    within a bounded time of its own (at most 10 s) and may raise DeviceError; it connects by itself when
+    it must. A call that is cancelled leaves the driver usable.
     """
 
     options_model: ClassVar[type[DriverOptions]]

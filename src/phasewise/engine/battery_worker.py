@@ -1,10 +1,9 @@
-"""One task per battery: reads it, tells it the newest setpoint, keeps it awake, lets it go.
+"""One worker per battery: reads it, tells it the newest setpoint, keeps it awake, lets it go.
 
 A slow or dead battery never delays another, nor the control loop: the newest setpoint wins, none queue.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 
 import structlog
@@ -14,6 +13,10 @@ from phasewise.model import BatteryReading, BatterySnapshot
 
 SLOW_S = 2.5
 """A call that takes longer makes the battery count as out of reach: the others must act within 3 s."""
+LOOK_AGAIN_S = 0.2
+IDLE_S = 60.0
+"""Bounds of the pause between two looks at what is to be written; a new command ends it at once."""
+CLOSE_S = 0.5
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 BAD_READINGS = 3
 """One impossible answer is a glitch; this many in a row mean that nothing is known of the battery."""
@@ -53,18 +56,18 @@ class BatteryWorker:
         self._rewrite = False
         self._applied_w: float | None = None
         self._applied_s = float("-inf")
-        self._busy_since_s: float | None = None
+        self._calls_began_s: list[float] = []
         self._failed_in_a_row = 0
         self._next_read_s = float("-inf")
         self._kick = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def reachable(self) -> bool:
         """Whether the battery answers: it has been read, and no call fails or hangs."""
         if self.reading is None or self._failed_in_a_row or self.bad_in_a_row >= BAD_READINGS:
             return False
-        return self._busy_since_s is None or self._clock.now_s() - self._busy_since_s < SLOW_S
+        return not self._calls_began_s or self._clock.now_s() - self._calls_began_s[0] < SLOW_S
 
     @property
     def applied_w(self) -> float | None:
@@ -84,27 +87,33 @@ class BatteryWorker:
 
     def start(self) -> None:
         """Begin serving."""
-        self._task = asyncio.create_task(self._serve(), name=f"battery {self.id}")
+        self._tasks = [
+            asyncio.create_task(self._read_always(), name=f"read {self.id}"),
+            asyncio.create_task(self._write_when_due(), name=f"write {self.id}"),
+        ]
 
     async def shutdown(self, deadline_s: float) -> None:
         """0 W, release, close: within `deadline_s`, whatever the device does. Never raises DeviceError."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        problem = await self._within(deadline_s, self.driver.release())
+        if problem is None:
+            log.info("released", battery=self.id)
+        else:
+            log.warning("release failed", battery=self.id, error=problem, next=self._watchdog_words())
+        await self._within(CLOSE_S, self.driver.close())
+
+    async def _within(self, deadline_s: float, call: Coroutine[None, None, None]) -> str | None:
+        """Run a call of the end, whatever it does; say what went wrong."""
         try:
             async with asyncio.timeout(deadline_s):
-                await self.driver.release()
-                log.info("released", battery=self.id)
-        except (DeviceError, TimeoutError) as error:
-            log.warning(
-                "release failed",
-                battery=self.id,
-                error=str(error) or f"no answer within {deadline_s:.0f} s",
-                next=self._watchdog_words(),
-            )
-        with contextlib.suppress(DeviceError, TimeoutError):
-            async with asyncio.timeout(1.0):
-                await self.driver.close()
+                await call
+        except TimeoutError:
+            return f"no answer within {deadline_s:g} s"
+        except Exception as error:  # noqa: BLE001 - one driver's bug must not keep others from being released
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def _watchdog_words(self) -> str:
         watchdog_s = self.driver.capabilities.watchdog_s
@@ -112,14 +121,20 @@ class BatteryWorker:
             return "it may stay at its last setpoint: check the battery"
         return f"its own watchdog stops it within {watchdog_s:.0f} s"
 
-    async def _serve(self) -> None:
+    async def _read_always(self) -> None:
+        while True:
+            now_s = self._clock.now_s()
+            if now_s < self._next_read_s:
+                await self._clock.sleep(self._next_read_s - now_s)
+            self._next_read_s = self._clock.now_s() + self.driver.capabilities.read_cadence_s
+            await self._guard(self._read())
+
+    async def _write_when_due(self) -> None:
         while True:
             self._kick.clear()
             now_s = self._clock.now_s()
             if self._due_apply(now_s):
                 await self._guard(self._apply())
-            elif now_s >= self._next_read_s:
-                await self._guard(self._read())
             else:
                 await self._pause(self._wake_s() - now_s)
 
@@ -139,17 +154,15 @@ class BatteryWorker:
         return float("inf") if keep_alive_s is None else self._applied_s + keep_alive_s
 
     def _wake_s(self) -> float:
-        """When there may next be something to do."""
-        if self._wanted_w is None or not self.reachable:
-            return self._next_read_s
-        write_s = self._applied_s + self.driver.capabilities.write_interval_s
-        pending = self._rewrite or self._wanted_w != self._applied_w
-        return min(self._next_read_s, write_s if pending else self._keep_alive_s())
+        """When there may next be something to write."""
+        if self._rewrite or self._wanted_w != self._applied_w:
+            return self._applied_s + self.driver.capabilities.write_interval_s
+        return self._keep_alive_s()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but no longer than until the next command."""
-        # A keep-alive that waits for a fresh decision must not spin.
-        sleeper = asyncio.create_task(self._clock.sleep(max(seconds, 0.05)))
+        # Something due may wait for a fresh decision or for the device to come back: look again soon.
+        sleeper = asyncio.create_task(self._clock.sleep(min(max(seconds, LOOK_AGAIN_S), IDLE_S)))
         kicked = asyncio.create_task(self._kick.wait())
         try:
             await asyncio.wait({sleeper, kicked}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,7 +172,8 @@ class BatteryWorker:
 
     async def _guard(self, call: Coroutine[None, None, None]) -> None:
         """Run one call to the device; note what became of it."""
-        self._busy_since_s = self._clock.now_s()
+        began_s = self._clock.now_s()
+        self._calls_began_s.append(began_s)
         try:
             await call
         except DeviceBadData as error:
@@ -176,7 +190,7 @@ class BatteryWorker:
         else:
             self._recovered()
         finally:
-            self._busy_since_s = None
+            self._calls_began_s.remove(began_s)
         if self.bad_in_a_row >= BAD_READINGS and self.unreachable_since_s is None:
             self.unreachable_since_s = self._clock.now_s()
 
@@ -216,6 +230,5 @@ class BatteryWorker:
         self.writes += changed
 
     async def _read(self) -> None:
-        self._next_read_s = self._clock.now_s() + self.driver.capabilities.read_cadence_s
         self.reading = await self.driver.read()
         self.bad_in_a_row = 0
