@@ -1,0 +1,238 @@
+"""Builds a `Config` from the plain values of a file, section by section."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from phasewise.config.api_token import LOCAL_HOSTS, TokenError, read_token
+from phasewise.config.battery import battery_settings
+from phasewise.config.check import DRIVER_FAULTS, Checker, Model
+from phasewise.config.errors import KeyPath, did_you_mean, shown
+from phasewise.config.registry import BatteryEntry, MeterEntry, Registry
+from phasewise.config.schema import (
+    NOT_YET,
+    BatteryConfig,
+    BatterySection,
+    Config,
+    ControlSection,
+    FileSections,
+    FusePerPhase,
+    HistoryConfig,
+    HistorySection,
+    MeterConfig,
+    MeterSection,
+    Section,
+    SiteSection,
+    WebConfig,
+    WebSection,
+)
+from phasewise.model import Connection, Site
+
+
+class Builder:
+    """Every problem goes to the checker; what can be checked is checked, whatever else is wrong."""
+
+    def __init__(self, root: dict[str, Any], path: Path, registry: Registry, checker: Checker) -> None:
+        self._root = root
+        self._path = path
+        self._registry = registry
+        self._checker = checker
+
+    def config(self) -> Config:
+        """The configuration. Raises ConfigError."""
+        self._check_top_level()
+        site = self._site()
+        meter = self._meter()
+        batteries = self._batteries(site)
+        control = self._control()
+        history = self._section(HistorySection, "history")
+        web = self._web()
+        self._refuse_what_is_not_there_yet()
+        self._checker.raise_if_any()
+        if meter is None or control is None or history is None or web is None:
+            raise AssertionError("a section failed without a problem being noted")
+        settings = control.to_model(tuple(battery.id for battery in batteries))
+        return Config(site, meter, tuple(batteries), settings, HistoryConfig(history.keep_days), web)
+
+    def _check_top_level(self) -> None:
+        if self._root.get("meter") is None:
+            self._checker.add(("meter",), "missing: nothing can be controlled without a meter")
+        if self._root.get("batteries") is None:
+            self._checker.add(("batteries",), "missing: write 'batteries: []' to measure only")
+        elif not isinstance(self._root["batteries"], list):
+            message = "must be a list: begin each battery with '- id: ...' on a line of its own"
+            self._checker.add(("batteries",), message, value=self._root["batteries"])
+        self._checker.section(FileSections, (), self._root)
+
+    def _section(self, model: type[Model], name: str) -> Model | None:
+        data = self._root.get(name)
+        data = {} if data is None else data
+        return self._checker.section(model, (name,), data) if isinstance(data, dict) else None
+
+    def _site(self) -> Site:
+        """With defaults where it is wrong, so that the rest can still be checked."""
+        section = self._section(SiteSection, "site") or SiteSection()
+        if section.phases == 1 and section.connection is Connection.DELTA:
+            message = "delta has three phases; a home with 'phases: 1' is always star"
+            self._checker.add(("site", "connection"), message, value="delta", allowed="star")
+        return Site(
+            name=section.name,
+            main_fuse_a=self._fuses(section),
+            nominal_voltage_v=section.nominal_voltage_v,
+            phase_count=section.phases,
+            connection=section.connection,
+            time_zone=section.time_zone,
+        )
+
+    def _fuses(self, section: SiteSection) -> tuple[float, float, float]:
+        fuse = section.main_fuse_a
+        if not isinstance(fuse, FusePerPhase):
+            return (fuse, fuse, fuse)
+        for phase, rating in (("L2", fuse.L2), ("L3", fuse.L3)):
+            path = ("site", "main_fuse_a", phase)
+            if section.phases == 1 and rating is not None:
+                self._checker.add(path, "a home with 'phases: 1' has only L1", value=rating, allowed="L1")
+            elif section.phases == 3 and rating is None:
+                self._checker.add(path, "missing: give L1, L2 and L3, or one number for all")
+        return (fuse.L1, fuse.L2 or fuse.L1, fuse.L3 or fuse.L1)
+
+    def _meter(self) -> MeterConfig | None:
+        entry = self._root.get("meter")
+        if not isinstance(entry, dict):
+            return None
+        known = self._registry.meters
+        options = self._options(("meter",), entry, known, MeterSection)
+        self._checker.section(MeterSection, ("meter",), _only(MeterSection, entry))
+        return None if options is None else MeterConfig(entry["driver"], options)
+
+    def _options(
+        self,
+        path: KeyPath,
+        entry: Mapping[str, Any],
+        known: Mapping[str, MeterEntry] | Mapping[str, BatteryEntry],
+        common: type[Section],
+    ) -> BaseModel | None:
+        """The entry's own keys as its driver's options; None when they can't be, with problems noted."""
+        driver, allowed = entry.get("driver"), ", ".join(known)
+        if driver is None:
+            self._checker.add((*path, "driver"), "missing", allowed=allowed)
+            return None
+        if not isinstance(driver, str) or driver not in known:
+            message = f"{shown(driver)} is not a driver in this version{did_you_mean(driver, known)}"
+            self._checker.add((*path, "driver"), message, value=driver, allowed=allowed)
+            return None
+        own = {key: value for key, value in entry.items() if key not in common.model_fields}
+        model = known[driver].options_model
+        try:
+            return self._checker.section(model, path, own, also_known=common.model_fields)
+        except DRIVER_FAULTS as error:
+            self._driver_failed(path, driver, error)
+            return None
+
+    def _driver_failed(self, path: KeyPath, driver: str, error: Exception) -> None:
+        fault = f"{type(error).__name__}: {error}"
+        self._checker.add(
+            path, f"the driver '{driver}' failed on these settings ({fault}); report this to its maker"
+        )
+
+    def _entries(self) -> list[Any]:
+        entries = self._root.get("batteries")
+        return entries if isinstance(entries, list) else []
+
+    def _batteries(self, site: Site) -> list[BatteryConfig]:
+        seen: dict[str, int] = {}
+        batteries = []
+        for index, entry in enumerate(self._entries()):
+            path = ("batteries", index)
+            if not isinstance(entry, dict):
+                message = f"{shown(entry)} is not a battery: write 'id:', 'driver:' and so on"
+                self._checker.add(path, message, value=entry)
+                continue
+            if (battery := self._battery(path, entry, site)) is not None:
+                batteries.append(battery)
+            id_ = entry.get("id")
+            if isinstance(id_, str) and seen.setdefault(id_, index) != index:
+                message = f"{shown(id_)} is also the id of battery number {seen[id_] + 1}; ids must differ"
+                self._checker.add((*path, "id"), message, value=id_)
+        return batteries
+
+    def _battery(self, path: KeyPath, entry: Mapping[str, Any], site: Site) -> BatteryConfig | None:
+        options = self._options(path, entry, self._registry.batteries, BatterySection)
+        section = self._checker.section(BatterySection, path, _only(BatterySection, entry))
+        if section is None:
+            return None
+        capabilities = None
+        if options is not None:
+            try:
+                capabilities = self._registry.batteries[section.driver].capabilities_of(options)
+            except DRIVER_FAULTS as error:
+                self._driver_failed(path, section.driver, error)
+        settings = battery_settings(path, section, capabilities, site, self._checker)
+        if options is None or settings is None:
+            return None
+        return BatteryConfig(section.driver, options, settings)
+
+    def _control(self) -> ControlSection | None:
+        section = self._section(ControlSection, "control")
+        if section is None:
+            return None
+        strategies = self._registry.strategies
+        if section.strategy not in strategies:
+            near = did_you_mean(section.strategy, strategies)
+            message = f"{shown(section.strategy)} is not a strategy in this version{near}"
+            path = ("control", "strategy")
+            self._checker.add(path, message, value=section.strategy, allowed=", ".join(strategies))
+        self._check_priority(section.priority)
+        return section
+
+    def _check_priority(self, priority: tuple[str, ...]) -> None:
+        found = [entry.get("id") for entry in self._entries() if isinstance(entry, dict)]
+        ids = [id_ for id_ in found if isinstance(id_, str)]
+        for index, id_ in enumerate(priority):
+            path = ("control", "priority", index)
+            if id_ not in ids:
+                message = f"{shown(id_)} is not the id of a battery{did_you_mean(id_, ids)}"
+                self._checker.add(
+                    path, message, value=id_, allowed=", ".join(ids) or "none, there are no batteries"
+                )
+            elif id_ in priority[:index]:
+                self._checker.add(path, f"{shown(id_)} is listed twice", value=id_)
+
+    def _web(self) -> WebConfig | None:
+        section = self._section(WebSection, "web")
+        if section is None:
+            return None
+        token_file = None
+        if section.token_file is not None:
+            token_file = self._path.parent / section.token_file
+            try:
+                read_token(token_file)
+            except TokenError as error:
+                self._checker.add(("web", "token_file"), str(error), value=section.token_file)
+        elif section.host not in LOCAL_HOSTS:
+            message = (
+                f"missing: with host {shown(section.host)} others on the network can reach Phasewise; "
+                "make a token with 'openssl rand -hex 32 > token' and write 'token_file: token'"
+            )
+            self._checker.add(("web", "token_file"), message)
+        return WebConfig(section.host, section.port, token_file)
+
+    def _refuse_what_is_not_there_yet(self) -> None:
+        for path, allowed in NOT_YET:
+            value: Any = self._root
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is None or value in allowed or self._checker.has_problem(path):
+                continue
+            what = "this" if isinstance(value, dict | list) else shown(value)
+            words = ", ".join(word if isinstance(word, str) else json.dumps(word) for word in allowed)
+            message = f"{what} is not available in this version"
+            self._checker.add(path, message, value=value, allowed=words)
+
+
+def _only(model: type[Section], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of an entry that are common to all drivers."""
+    return {key: value for key, value in entry.items() if key in model.model_fields}

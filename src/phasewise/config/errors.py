@@ -1,0 +1,91 @@
+"""What is wrong with a configuration file, said so that a person can mend it."""
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+KeyPath = tuple[str | int, ...]
+"""Where a value is: mapping keys as text, list positions counted from 0."""
+
+_SECRET_ENDINGS = ("password", "secret", "token", "key")
+_SHOWN_LENGTH = 60  # longer values would hide the rest of the message in a terminal
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong."""
+
+    file: str
+    """As the user named it."""
+    line: int | None
+    """Counted from 1; None when the file could not be read at all."""
+    column: int | None
+    """Counted from 1."""
+    key: str
+    """For people: `batteries[m2].phase`; empty when it is about the whole file."""
+    value: str | None
+    """The offending value as shown to people; None when there is none."""
+    message: str
+    allowed: str | None = None
+
+    def __str__(self) -> str:
+        """`home.yaml:14: batteries[m2].phase: 'L4' is not a phase; allowed: L1, L2, ...`."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        text = f"{self.key}: {self.message}" if self.key else self.message
+        return f"{place}: {text}" + (f"; allowed: {self.allowed}" if self.allowed else "")
+
+
+class ConfigError(Exception):
+    """A configuration that is not used. Carries every problem found, in the order of the lines."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(
+            sorted(problems, key=lambda p: (p.line or 0, p.column or 0))
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def shown(value: object, key: str | int = "") -> str:
+    """A value as it appears in a message: text in quotes, collections by kind, secrets not at all."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(key, str) and key.lower().endswith(_SECRET_ENDINGS):
+        return "'***'"
+    text = repr(value)
+    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
+
+
+def key_text(path: KeyPath, root: object = None) -> str:
+    """A path for people; a list entry that has an `id` is named by it, else by its number."""
+    text = ""
+    here = root
+    for part in path:
+        here = _child(here, part)
+        if isinstance(part, str):
+            text += f".{part}" if text else part
+            continue
+        name = here.get("id") if isinstance(here, dict) else None
+        text += f"[{name}]" if isinstance(name, str) and name else f"[#{part + 1}]"
+    return text
+
+
+def _child(value: object, part: str | int) -> object:
+    if isinstance(value, dict):
+        return value.get(part)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return None
+
+
+def did_you_mean(wrong: object, known: Collection[str]) -> str:
+    """` (did you mean 'L2'?)` for the nearest known word, or nothing when none is near."""
+    text = str(wrong).strip().casefold()
+    folded = {word.casefold(): word for word in known}
+    near: Sequence[str] = difflib.get_close_matches(text, folded, n=1)
+    return f" (did you mean '{folded[near[0]]}'?)" if near else ""

@@ -1,0 +1,36 @@
+"""What the configuration must know of drivers and strategies; `app` fills it from the entry points."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from phasewise.model import Capabilities
+
+
+@dataclass(frozen=True)
+class MeterEntry:
+    """A meter driver."""
+
+    options_model: type[BaseModel]
+    """Its own keys beside `driver`. Must forbid extra keys, or misspelt ones go unnoticed."""
+
+
+@dataclass(frozen=True)
+class BatteryEntry:
+    """A battery driver."""
+
+    options_model: type[BaseModel]
+    """Its own keys beside the common ones. Must forbid extra keys, or misspelt ones go unnoticed."""
+    capabilities_of: Callable[[Any], Capabilities]
+    """Takes an instance of `options_model`."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All drivers and strategies there are, by the names used in the file."""
+
+    meters: Mapping[str, MeterEntry]
+    batteries: Mapping[str, BatteryEntry]
+    strategies: Collection[str]

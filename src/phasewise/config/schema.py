@@ -1,0 +1,317 @@
+"""The shape of the configuration file, and what it becomes.
+
+The `...Section` models are exactly the keys of the contract; a battery's or meter's own keys belong to
+its driver. They are validated as strict JSON (`check.py`): nothing is converted from one type to another.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic_core import PydanticCustomError
+
+from phasewise.config.errors import did_you_mean
+from phasewise.model import (
+    Assignment,
+    BatterySettings,
+    Connection,
+    ControlSettings,
+    PhaseProtection,
+    Regulate,
+    Settings,
+    Site,
+    Split,
+    UnassignedPolicy,
+)
+
+BATTERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+"""Safe in a URL, an MQTT topic and a metric label; 32 characters fit in every message."""
+
+_MIN_VOLTAGE_V, _MAX_VOLTAGE_V = 100.0, 250.0  # nominal phase voltages in use worldwide are 100 to 240 V
+
+
+def _rule(holds: Callable[[Any], bool], message: str, allowed: str) -> AfterValidator:
+    """A check whose message gets the value in front of it and `allowed` behind it."""
+
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise PydanticCustomError("rule", "{message}", {"message": message, "allowed": allowed})
+        return value
+
+    return AfterValidator(check)
+
+
+def _between(low: float, high: float) -> AfterValidator:
+    return _rule(lambda value: low <= value <= high, "is out of range", f"{low:g} to {high:g}")
+
+
+def _time_zone(value: str) -> str:
+    known = available_timezones()
+    if value not in known:
+        message = f"is not a known time zone{did_you_mean(value, known)}"
+        allowed = "a name such as Europe/Amsterdam"
+        raise PydanticCustomError("rule", "{message}", {"message": message, "allowed": allowed})
+    return value
+
+
+def _kind(value: object) -> str:
+    return "(mapping)" if isinstance(value, dict) else "(scalar)"
+
+
+Positive = Annotated[float, _rule(lambda value: value > 0, "is too low", "above 0")]
+NotNegative = Annotated[float, _rule(lambda value: value >= 0, "is too low", "0 or more")]
+Percent = Annotated[float, _between(0, 100)]
+NotEmpty = Annotated[str, _rule(lambda value: bool(value.strip()), "is empty", "some text")]
+
+
+class Section(BaseModel):
+    """A mapping of the file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FusePerPhase(Section):
+    """`main_fuse_a` when the phases differ; on a single-phase home only L1 is given."""
+
+    L1: Positive
+    L2: Positive | None = None
+    L3: Positive | None = None
+
+
+class SiteSection(Section):
+    """The grid connection."""
+
+    name: NotEmpty = "Home"
+    main_fuse_a: Annotated[
+        Annotated[Positive, Tag("(scalar)")] | Annotated[FusePerPhase, Tag("(mapping)")], Discriminator(_kind)
+    ] = 25.0
+    nominal_voltage_v: Annotated[float, _between(_MIN_VOLTAGE_V, _MAX_VOLTAGE_V)] = 230.0
+    phases: Annotated[int, _rule(lambda value: value in {1, 3}, "is not a number of phases", "1, 3")] = 3
+    connection: Connection = Connection.STAR
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Amsterdam"
+
+
+class MeterSection(Section):
+    """The main meter; the other keys are its driver's."""
+
+    driver: str
+
+
+class HoldSection(Section):
+    """A fixed power instead of the strategy's."""
+
+    power_w: float
+    until: str | None = None
+
+
+class OverrideSection(Section):
+    """`override` when it is a mapping."""
+
+    hold: HoldSection
+
+
+class BatterySection(Section):
+    """One battery; the other keys are its driver's."""
+
+    id: Annotated[
+        str,
+        _rule(
+            lambda value: BATTERY_ID.fullmatch(value) is not None,
+            "cannot be an id",
+            "1 to 32 letters (a-z), digits, '-' and '_', with a letter or digit first",
+        ),
+    ]
+    name: str = ""
+    driver: str
+    phase: Annotated[
+        Assignment, BeforeValidator(lambda value: Assignment.UNASSIGNED.value if value == "" else value)
+    ] = Assignment.UNASSIGNED
+    max_charge_w: NotNegative | None = None
+    max_discharge_w: NotNegative | None = None
+    min_soc_pct: Percent = 12.0
+    max_soc_pct: Percent = 100.0
+    override: Annotated[
+        Annotated[Literal["auto", "out-of-service"], Tag("(scalar)")]
+        | Annotated[OverrideSection, Tag("(mapping)")],
+        Discriminator(_kind),
+    ] = "auto"
+
+
+class ProtectionSection(Section):
+    """Keep every phase inside its fuse."""
+
+    enabled: bool = False
+    margin_a: NotNegative = 1.0
+    limit_import_w: NotNegative | None = None
+    limit_export_w: NotNegative | None = None
+    unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
+
+    def to_model(self) -> PhaseProtection:
+        """The same for the control core."""
+        return PhaseProtection(**dict(self))
+
+
+class PeakSection(Section):
+    """Limits of the grid total."""
+
+    import_w: NotNegative | None = None
+    export_w: NotNegative | None = None
+
+
+class TariffSection(Section):
+    """The Belgian capacity tariff."""
+
+    enabled: bool = False
+    target_w: NotNegative = 2500.0
+
+
+class ControlSection(Section):
+    """What the batteries should do."""
+
+    strategy: str = "self-consumption"
+    target_grid_w: float = 0.0
+    regulate: Regulate = Regulate.TOTAL
+    split: Split = Split.PRIORITY
+    priority: tuple[str, ...] = ()
+    cycle: Literal["never", "daily", "weekly", "auto"] = "never"
+    prefer_own_phase: bool = False
+    idle_minutes: NotNegative = 5.0
+    relief_in_full_stop: bool = False
+    phase_protection: ProtectionSection = ProtectionSection()
+    peak: PeakSection = PeakSection()
+    capacity_tariff: TariffSection = TariffSection()
+    charge: dict[str, Any] = {}
+    timed: dict[str, Any] = {}
+    dynamic: dict[str, Any] = {}
+    ev_override: dict[str, Any] = {}
+
+    def to_model(self, battery_ids: tuple[str, ...]) -> ControlSettings:
+        """The same for the control core; batteries that `priority` leaves out follow as listed."""
+        rest = tuple(id_ for id_ in battery_ids if id_ not in self.priority)
+        return ControlSettings(
+            strategy=self.strategy,
+            target_grid_w=self.target_grid_w,
+            regulate=self.regulate,
+            split=self.split,
+            priority=self.priority + rest if self.priority else (),
+            prefer_own_phase=self.prefer_own_phase,
+            idle_minutes=self.idle_minutes,
+            relief_in_full_stop=self.relief_in_full_stop,
+            phase_protection=self.phase_protection.to_model(),
+        )
+
+
+class HistorySection(Section):
+    """What is kept of the past."""
+
+    path: str | None = None
+    keep_days: Positive = 7.0
+
+
+class WebSection(Section):
+    """The dashboard and the API."""
+
+    host: NotEmpty = "127.0.0.1"
+    port: Annotated[int, _between(1, 65535)] = 8080
+    token_file: str | None = None
+
+
+class FileSections(Section):
+    """The top level; each section is checked by its own model."""
+
+    site: dict[str, Any] = {}
+    meter: dict[str, Any]
+    meters: list[Any] = []
+    batteries: list[Any]
+    control: dict[str, Any] = {}
+    prices: Any = None
+    forecast: Any = None
+    history: dict[str, Any] = {}
+    mqtt: Any = None
+    web: dict[str, Any] = {}
+
+
+NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
+    # Part of the contract, not of this version: refused when switched on, never silently ignored.
+    # (key, what is allowed until then); a release that brings the feature deletes its line.
+    (("meters",), ([],)),
+    (("prices",), (None,)),
+    (("forecast",), (None,)),
+    (("mqtt",), (None,)),
+    (("history", "path"), (None,)),
+    (("control", "regulate"), ("total",)),
+    (("control", "split"), ("priority",)),
+    (("control", "cycle"), ("never",)),
+    (("control", "prefer_own_phase"), (False,)),
+    (("control", "relief_in_full_stop"), (False,)),
+    (("control", "phase_protection", "enabled"), (False,)),
+    (("control", "peak", "import_w"), (None,)),
+    (("control", "peak", "export_w"), (None,)),
+    (("control", "capacity_tariff", "enabled"), (False,)),
+    (("control", "charge"), ({},)),
+    (("control", "timed"), ({},)),
+    (("control", "dynamic"), ({},)),
+    (("control", "ev_override"), ({},)),
+)
+
+
+@dataclass(frozen=True)
+class MeterConfig:
+    """The main meter."""
+
+    driver: str
+    options: BaseModel
+    """An instance of the driver's `options_model`."""
+
+
+@dataclass(frozen=True)
+class BatteryConfig:
+    """One battery."""
+
+    driver: str
+    options: BaseModel
+    """An instance of the driver's `options_model`."""
+    settings: BatterySettings
+    """For the control core; limits are filled in from the driver's capabilities."""
+
+    @property
+    def id(self) -> str:
+        """Unique in the file."""
+        return self.settings.id
+
+
+@dataclass(frozen=True)
+class HistoryConfig:
+    """What is kept of the past."""
+
+    keep_days: float
+
+
+@dataclass(frozen=True)
+class WebConfig:
+    """The dashboard and the API."""
+
+    host: str
+    port: int
+    token_file: Path | None
+    """Relative names are already resolved against the configuration file's directory."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole, valid configuration."""
+
+    site: Site
+    meter: MeterConfig
+    batteries: tuple[BatteryConfig, ...]
+    control: ControlSettings
+    history: HistoryConfig
+    web: WebConfig
+
+    def settings(self) -> Settings:
+        """Everything the control core knows that is not measured."""
+        return Settings(self.site, tuple(battery.settings for battery in self.batteries), self.control)
