@@ -10,7 +10,7 @@ from web_fakes import STRATEGIES, FakeControls, make_state
 
 from phasewise.engine.live import Live
 from phasewise.model import Assignment
-from phasewise.web.wire import SystemWire
+from phasewise.web import wire
 
 
 async def test_state_is_everything_as_published(client: httpx.AsyncClient) -> None:
@@ -19,7 +19,7 @@ async def test_state_is_everything_as_published(client: httpx.AsyncClient) -> No
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json() == msgspec.json.decode(msgspec.json.encode(make_state()))
-    SystemWire.model_validate_json(answer.content)
+    wire.System.model_validate_json(answer.content)
 
 
 async def test_state_before_the_first_says_to_wait(client: httpx.AsyncClient, controls: FakeControls) -> None:
@@ -69,6 +69,13 @@ async def test_a_body_that_is_not_a_change_changes_nothing(
     assert answer.status_code == 422
     assert isinstance(answer.json()["detail"], str)
     assert controls.phases["m1"] is Assignment.L1
+
+
+async def test_a_body_that_is_not_text_is_refused(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await client.patch("/api/v1/batteries/m1", content=b'{"phase": "\xff"}', headers=headers)
+    assert answer.status_code == 400
+    assert isinstance(answer.json()["detail"], str)
 
 
 async def test_an_unknown_battery_is_404_with_those_there_are(client: httpx.AsyncClient) -> None:
@@ -146,6 +153,13 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
         "/health",
         "/metrics",
     }
+    assert all(
+        set(r["content"]) == {"application/json"}
+        for operations in paths.values()
+        for operation in operations.values()
+        for status, r in operation["responses"].items()
+        if status >= "400"
+    )
     content_of = {p: set(m["get"]["responses"]["200"]["content"]) for p, m in paths.items() if "get" in m}
     assert content_of["/api/v1/stream"] == {"text/event-stream"}
     assert content_of["/metrics"] == {"text/plain"}

@@ -13,15 +13,15 @@ from phasewise.web import wire
 
 PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.SupportState: wire.Support,
-    state.PhaseState: wire.PhaseWire,
-    state.GridState: wire.GridWire,
-    state.ReasonState: wire.ReasonWire,
-    state.BatteryState: wire.BatteryWire,
-    state.AlarmState: wire.AlarmWire,
-    state.StrategyState: wire.StrategyWire,
-    state.SystemState: wire.SystemWire,
-    controls.Health: wire.HealthWire,
-    controls.Saved: wire.SavedWire,
+    state.PhaseState: wire.GridPhase,
+    state.GridState: wire.Grid,
+    state.ReasonState: wire.Reason,
+    state.BatteryState: wire.Battery,
+    state.AlarmState: wire.Alarm,
+    state.StrategyState: wire.Strategy,
+    state.SystemState: wire.System,
+    controls.Health: wire.Health,
+    controls.Saved: wire.Saved,
 }
 
 
@@ -56,12 +56,10 @@ def test_every_struct_of_the_state_has_a_model() -> None:
 
 def test_both_encode_the_same_state() -> None:
     encoded = msgspec.json.encode(make_state())
-    assert wire.SystemWire.model_validate_json(encoded).model_dump(mode="json") == msgspec.json.decode(
-        encoded
-    )
+    assert wire.System.model_validate_json(encoded).model_dump(mode="json") == msgspec.json.decode(encoded)
 
 
 def test_the_comparison_itself_sees_a_difference() -> None:
     assert as_wire(float | None) == typing.Union[float, NoneType]  # noqa: UP007 - the other spelling
-    assert as_wire(dict[str, state.PhaseState]) == dict[str, wire.PhaseWire]
-    assert as_wire(tuple[state.SupportState, ...]) != tuple[wire.ReasonWire, ...]
+    assert as_wire(dict[str, state.PhaseState]) == dict[str, wire.GridPhase]
+    assert as_wire(tuple[state.SupportState, ...]) != tuple[wire.Reason, ...]

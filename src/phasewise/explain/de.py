@@ -124,8 +124,8 @@ DE = Catalogue(
             " Bei jedem Zählerwert folgt ein neuer Versuch; wählen Sie eine andere, wenn das anhält."
         ),
         A.CONTROL_FAILED: (
-            "Phasewise konnte wegen eines eigenen Fehlers nicht entscheiden, deshalb stehen alle Batterien auf"
-            " 0 W. Bei jedem Zählerwert folgt ein neuer Versuch; melden Sie es, wenn das anhält."
+            "Phasewise konnte wegen eines eigenen Fehlers nicht entscheiden, deshalb stehen alle Batterien"
+            " auf 0 W. Bei jedem Zählerwert folgt ein neuer Versuch; melden Sie es, wenn das anhält."
         ),
         A.PROTECTION_IDLE: (
             "Der Phasenschutz ist an, kann aber nichts tun, weil keine Batterie eine Phase hat. Stellen "

@@ -3,22 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from phasewise.engine.controls import Controls, Saved
 from phasewise.integrations import metrics
+from phasewise.web import wire
 from phasewise.web.access import SESSION_COOKIE, SESSION_S, Doorkeeper
 from phasewise.web.guard import check_token, problem
 from phasewise.web.stream import EventStream, StateEncoder, events
-from phasewise.web.wire import (
-    HealthWire,
-    Login,
-    PhaseChange,
-    Problem,
-    SavedWire,
-    StrategyChange,
-    SystemWire,
-)
 
 NO_STATE_YET = "There is no state yet: the daemon is starting. Ask again in a few seconds."
 
@@ -40,8 +32,12 @@ EncoderNow = Annotated[StateEncoder, Depends(_encoder)]
 DoorkeeperNow = Annotated[Doorkeeper, Depends(_doorkeeper)]
 
 
+def _text(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Problem} for status in statuses}
+    return {status: {"model": wire.Problem} for status in statuses}
 
 
 REFUSALS = _problems(401, 403, 421, 429)
@@ -51,7 +47,7 @@ WRITE_REFUSALS = _problems(400, 401, 403, 411, 413, 415, 421, 422, 429)
 router = APIRouter()
 
 
-@router.get("/api/v1/state", response_model=SystemWire, responses=REFUSALS | _problems(503))
+@router.get("/api/v1/state", response_model=wire.System, responses=REFUSALS | _problems(503))
 async def state(controls: ControlsNow, encoder: EncoderNow) -> Response:
     """Everything, at one instant: grid, phases, batteries with their reasons, alarms."""
     current = controls.live.current
@@ -60,7 +56,7 @@ async def state(controls: ControlsNow, encoder: EncoderNow) -> Response:
     return Response(encoder.json(current), media_type="application/json")
 
 
-@router.get("/api/v1/stream", response_class=EventStream, responses=REFUSALS)
+@router.get("/api/v1/stream", response_class=Response, responses=REFUSALS | _text("text/event-stream"))
 async def stream(controls: ControlsNow, encoder: EncoderNow) -> Response:
     """Server-sent events: the state now, then each new one. A slow client skips states."""
     headers = {"X-Accel-Buffering": "no"}  # else nginx holds events back
@@ -68,25 +64,25 @@ async def stream(controls: ControlsNow, encoder: EncoderNow) -> Response:
 
 
 @router.patch(
-    "/api/v1/batteries/{id}", response_model=SavedWire, responses=WRITE_REFUSALS | _problems(404, 409)
+    "/api/v1/batteries/{id}", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(404, 409)
 )
 async def set_phase(
-    battery_id: Annotated[str, Path(alias="id")], change: PhaseChange, controls: ControlsNow
-) -> SavedWire:
+    battery_id: Annotated[str, Path(alias="id")], change: wire.PhaseChange, controls: ControlsNow
+) -> wire.Saved:
     """Say which phase a battery is on."""
     return _saved(await controls.set_phase(battery_id, change.assignment))
 
 
-@router.put("/api/v1/strategy", response_model=SavedWire, responses=WRITE_REFUSALS | _problems(409))
-async def select_strategy(change: StrategyChange, controls: ControlsNow) -> SavedWire:
+@router.put("/api/v1/strategy", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(409))
+async def select_strategy(change: wire.StrategyChange, controls: ControlsNow) -> wire.Saved:
     """Select a strategy; it runs from the next meter value on."""
     return _saved(await controls.select_strategy(change.selected))
 
 
 @router.post("/api/v1/login", status_code=204, response_class=Response, responses=WRITE_REFUSALS)
-async def login(login: Login, request: Request, doorkeeper: DoorkeeperNow) -> Response:
+async def login(login: wire.Login, request: Request, doorkeeper: DoorkeeperNow) -> Response:
     """Exchange the access token for a session cookie. Without a token in the configuration: nothing to do."""
-    refusal = check_token(doorkeeper, login.token, request)
+    refusal = check_token(doorkeeper, login.token.encode(), request)
     if refusal is not None:
         return refusal
     answer = Response(status_code=204)
@@ -102,21 +98,21 @@ async def login(login: Login, request: Request, doorkeeper: DoorkeeperNow) -> Re
     return answer
 
 
-@router.get("/health", response_model=HealthWire, responses={503: {"model": HealthWire}})
-async def health(controls: ControlsNow, response: Response) -> HealthWire:
+@router.get("/health", response_model=wire.Health, responses={503: {"model": wire.Health}})
+async def health(controls: ControlsNow, response: Response) -> wire.Health:
     """200 while the daemon does its job, else 503 with the reason."""
     now = controls.health()
     if not now.ok:
         response.status_code = 503
-    return HealthWire(ok=now.ok, detail=now.detail, last_decision_age_s=now.last_decision_age_s)
+    return wire.Health(ok=now.ok, detail=now.detail, last_decision_age_s=now.last_decision_age_s)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=REFUSALS)
+@router.get("/metrics", response_class=Response, responses=REFUSALS | _text("text/plain"))
 async def prometheus(controls: ControlsNow) -> Response:
     """Everything that is a number, for Prometheus."""
     text = metrics.render(controls.live.current, controls.counters(), controls.health())
     return Response(text, media_type=metrics.CONTENT_TYPE)
 
 
-def _saved(saved: Saved) -> SavedWire:
-    return SavedWire(persisted=saved.persisted, detail=saved.detail)
+def _saved(saved: Saved) -> wire.Saved:
+    return wire.Saved(persisted=saved.persisted, detail=saved.detail)

@@ -105,17 +105,19 @@ class Guard:
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return check_token(self._doorkeeper, token.strip(), request)
+            # Starlette decodes headers as Latin-1; these are the bytes as they came.
+            return check_token(self._doorkeeper, token.encode("latin-1"), request)
         if request.url.path == "/":
             return login_page()
         return problem(
             401,
-            "An access token is needed: send the header Authorization: Bearer TOKEN, or log in at /.",
+            "An access token is needed: reload the dashboard to log in, or send the header "
+            "Authorization: Bearer TOKEN.",
             {"WWW-Authenticate": "Bearer"},
         )
 
 
-def check_token(doorkeeper: Doorkeeper, token: str, request: Request) -> Response | None:
+def check_token(doorkeeper: Doorkeeper, token: bytes, request: Request) -> Response | None:
     """None when the token is right, else the refusal."""
     peer = _peer(request)
     wait_s = math.ceil(doorkeeper.wait_s(peer))

@@ -22,7 +22,7 @@ class Support(_Wire):
     w: float
 
 
-class PhaseWire(_Wire):
+class GridPhase(_Wire):
     """One phase of the connection; null = not known."""
 
     power_w: float | None
@@ -39,20 +39,20 @@ class PhaseWire(_Wire):
     support_down: tuple[Support, ...]
 
 
-class GridWire(_Wire):
+class Grid(_Wire):
     """The main meter."""
 
     total_power_w: float | None
     freshness: str
     age_s: float | None
     cadence_s: float
-    phases: dict[str, PhaseWire]
+    phases: dict[str, GridPhase]
     """By name, only the phases that this home has."""
     energy_import_wh: float | None = None
     energy_export_wh: float | None = None
 
 
-class ReasonWire(_Wire):
+class Reason(_Wire):
     """Why a battery does not do what the strategy alone would have it do."""
 
     code: str
@@ -62,7 +62,7 @@ class ReasonWire(_Wire):
     """English."""
 
 
-class BatteryWire(_Wire):
+class Battery(_Wire):
     """One battery; null = not known."""
 
     id: str
@@ -81,10 +81,10 @@ class BatteryWire(_Wire):
     max_discharge_w: float
     min_soc_pct: float
     max_soc_pct: float
-    reasons: tuple[ReasonWire, ...]
+    reasons: tuple[Reason, ...]
 
 
-class AlarmWire(_Wire):
+class Alarm(_Wire):
     """Something a person should know, while it lasts."""
 
     code: str
@@ -97,7 +97,7 @@ class AlarmWire(_Wire):
     """ISO 8601, UTC."""
 
 
-class StrategyWire(_Wire):
+class Strategy(_Wire):
     """Which strategy is selected, which one runs now, and what there is to choose."""
 
     selected: str
@@ -105,22 +105,22 @@ class StrategyWire(_Wire):
     available: tuple[str, ...]
 
 
-class SystemWire(_Wire):
+class System(_Wire):
     """Everything, at one instant."""
 
     time: str
     """ISO 8601, UTC."""
     version: str
     site: str
-    strategy: StrategyWire
-    grid: GridWire
+    strategy: Strategy
+    grid: Grid
     load_w: float | None
     target_grid_w: float
-    batteries: tuple[BatteryWire, ...]
-    alarms: tuple[AlarmWire, ...]
+    batteries: tuple[Battery, ...]
+    alarms: tuple[Alarm, ...]
 
 
-class HealthWire(_Wire):
+class Health(_Wire):
     """Whether the daemon does its job."""
 
     ok: bool
@@ -128,7 +128,7 @@ class HealthWire(_Wire):
     last_decision_age_s: float | None
 
 
-class SavedWire(_Wire):
+class Saved(_Wire):
     """What became of a change that took effect."""
 
     persisted: bool
