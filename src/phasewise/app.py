@@ -1,0 +1,219 @@
+"""Composition root: the only place that knows everything. Builds the daemon and runs it to its end."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+from pydantic import BaseModel
+
+from phasewise.config import (
+    BatteryConfig,
+    Broken,
+    Changed,
+    Config,
+    ConfigError,
+    ConfigWatcher,
+    EditError,
+    MeterConfig,
+    NotWritableError,
+    load_config,
+    parse_config,
+    read_token,
+    set_battery_phase,
+    set_strategy,
+    write_atomic,
+)
+from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
+from phasewise.engine.controls import (
+    Health,
+    NotSavedError,
+    Saved,
+    UnknownBatteryError,
+    UnknownStrategyError,
+)
+from phasewise.engine.engine import Engine
+from phasewise.engine.live import Live
+from phasewise.engine.state import Counters
+from phasewise.model import Alarm, AlarmCode, Assignment, Severity
+from phasewise.registry import Plugins
+from phasewise.web import Access, WebServer, create_app
+
+WATCH_S = 1.0
+"""How soon a change made by hand is noticed."""
+
+log = structlog.get_logger("phasewise.app")
+
+
+class Devices:
+    """Makes drivers from the configuration. The fast demo has its own."""
+
+    def __init__(self, plugins: Plugins, clock: Clock) -> None:
+        self._plugins = plugins
+        self._clock = clock
+
+    def meter(self, config: MeterConfig) -> MeterDriver:
+        """The main meter's driver."""
+        return self._plugins.meters[config.driver].from_options(_own(config.options), self._clock)
+
+    def battery(self, config: BatteryConfig) -> BatteryDriver:
+        """One battery's driver."""
+        return self._plugins.batteries[config.driver].from_options(_own(config.options), self._clock)
+
+
+def _own(options: BaseModel) -> DriverOptions:
+    """The configuration made these with the driver's own model; it just does not know that type."""
+    if not isinstance(options, DriverOptions):
+        raise TypeError(f"{type(options).__name__} is not a DriverOptions")
+    return options
+
+
+class Application:
+    """One running Phasewise: engine, web server, and the configuration file as it changes.
+
+    Implements `engine.controls.Controls` for the user interfaces.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        plugins: Plugins,
+        *,
+        clock: Clock | None = None,
+        devices: Devices | None = None,
+    ) -> None:
+        """`path`: the configuration file; edits go back there. Raises ConfigError, TokenError."""
+        clock = clock or SystemClock()
+        self._path = path
+        self._plugins = plugins
+        self._registry = plugins.registry()
+        self._devices = devices or Devices(plugins, clock)
+        # Before the file is read for the first time, so that no change falls between.
+        self._watcher = ConfigWatcher(path, self._registry)
+        self._config = config = load_config(path, self._registry)
+        self._changing = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self.engine = Engine(
+            config.settings(),
+            self._devices.meter(config.meter),
+            {b.id: self._devices.battery(b) for b in config.batteries},
+            strategies=plugins.strategies,
+            clock=clock,
+        )
+        token = read_token(config.web.token_file) if config.web.token_file is not None else None
+        web = create_app(self, access=Access(token=token))
+        self.server = WebServer(web, config.web.host, config.web.port)
+
+    async def run(self, ready: Callable[[str], None] | None = None) -> None:
+        """Run until SIGTERM, SIGINT or `stop`. Batteries are released before anything else ends.
+
+        `ready` is called with the dashboard's URL once it is served. Raises ServerStartError.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        await self.server.start()
+        self.engine.start()
+        watching = asyncio.create_task(self._watch(), name="configuration")
+        log.info("running", dashboard=self.server.url, configuration=str(self._path))
+        if ready is not None:
+            ready(self.server.url)
+        try:
+            await self._stopping.wait()
+        finally:
+            watching.cancel()
+            await self.engine.stop()
+            self.live.close()
+            await self.server.stop()
+            log.info("stopped")
+
+    def stop(self) -> None:
+        """End `run`. Idempotent."""
+        self._stopping.set()
+
+    @property
+    def live(self) -> Live:
+        """The state, now and as it changes."""
+        return self.engine.live
+
+    def counters(self) -> Counters:
+        """Totals since the start."""
+        return self.engine.counters()
+
+    def health(self) -> Health:
+        """Whether the daemon does its job."""
+        return self.engine.health()
+
+    async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
+        """The user says which phase a battery is on: written to the file, then in effect."""
+        known = [b.id for b in self._config.batteries]
+        if battery_id not in known:
+            raise UnknownBatteryError(f"no battery '{battery_id}'; there are: {', '.join(known)}")
+        async with self._changing:
+            await self._save(lambda text: set_battery_phase(text, battery_id, phase))
+        log.info("phase set by the user", battery=battery_id, phase=phase.value)
+        return Saved(persisted=True)
+
+    async def select_strategy(self, name: str) -> Saved:
+        """Select a strategy: in effect at the next sample even if the file cannot be written."""
+        if name not in self._plugins.strategies:
+            known = ", ".join(sorted(self._plugins.strategies))
+            raise UnknownStrategyError(f"no strategy '{name}'; there are: {known}")
+        async with self._changing:
+            log.info("strategy selected by the user", strategy=name)
+            # In effect first: a full stop must not wait for a slow or broken disk.
+            settings = self.engine.settings
+            await self.engine.reconfigure(replace(settings, control=replace(settings.control, strategy=name)))
+            try:
+                await self._save(lambda text: set_strategy(text, name))
+            except NotSavedError as error:
+                alarm = Alarm(AlarmCode.CONFIG_NOT_WRITABLE, Severity.WARNING, None, str(error))
+                self.engine.extra_alarms[AlarmCode.CONFIG_NOT_WRITABLE] = alarm
+                return Saved(persisted=False, detail=str(error))
+        return Saved(persisted=True)
+
+    async def _save(self, edit: Callable[[str], str]) -> None:
+        """Edit the file as it is now, and take the result into use. Raises NotSavedError."""
+        try:
+            before = self._path.read_bytes().decode("utf-8")
+            text = edit(before)
+            config = parse_config(text, self._path, self._registry)
+            await asyncio.to_thread(write_atomic, self._path, text)
+        except (OSError, UnicodeDecodeError, ConfigError, EditError, NotWritableError) as error:
+            log.warning("configuration not saved", error=str(error))
+            raise NotSavedError(f"{self._path} was not changed: {error}") from error
+        self._watcher.accept(text)
+        self.engine.extra_alarms.pop(AlarmCode.CONFIG_NOT_WRITABLE, None)
+        await self._use(config)
+
+    async def _watch(self) -> None:
+        """Take up changes made by hand; keep the last good ones when an edit is broken."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            async with self._changing:
+                news = self._watcher.poll()
+                if isinstance(news, Changed):
+                    log.info("configuration changed by hand", file=str(self._path))
+                    self.engine.extra_alarms.pop(AlarmCode.CONFIG_INVALID, None)
+                    await self._use(news.config)
+                elif isinstance(news, Broken):
+                    log.warning(
+                        "configuration not used", error=str(news.error), next="the last good one stays"
+                    )
+                    alarm = Alarm(AlarmCode.CONFIG_INVALID, Severity.WARNING, None, str(news.error))
+                    self.engine.extra_alarms[AlarmCode.CONFIG_INVALID] = alarm
+
+    async def _use(self, config: Config) -> None:
+        """Put a valid configuration into effect, with new drivers only where their part changed."""
+        before, self._config = self._config, config
+        if config.web != before.web:
+            alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, "web")
+            self.engine.extra_alarms[AlarmCode.CONFIG_RESTART_NEEDED] = alarm
+        old = {b.id: (b.driver, b.options) for b in before.batteries}
+        changed = {
+            b.id: self._devices.battery(b) for b in config.batteries if old.get(b.id) != (b.driver, b.options)
+        }
+        meter = self._devices.meter(config.meter) if config.meter != before.meter else None
+        await self.engine.reconfigure(config.settings(), meter=meter, batteries=changed)

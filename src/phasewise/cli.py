@@ -1,0 +1,150 @@
+"""The command line: thin, it only parses and prints."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from phasewise import __version__
+from phasewise import demo as demonstration
+from phasewise.app import Application
+from phasewise.bench import BenchError, bench_rows
+from phasewise.bench import bench as measure
+from phasewise.config import ConfigError, TokenError, load_config
+from phasewise.logs import set_up_logging
+from phasewise.registry import PluginError, Plugins, load_plugins
+from phasewise.web import ServerStartError
+
+EXIT_FAILED = 1
+EXIT_BAD_CONFIG = 2
+
+cli = typer.Typer(
+    name="phasewise",
+    help="Home battery controller that knows which electrical phase each battery is on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML configuration file.")]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@cli.command()
+def run(config: ConfigPath, log_level: LogLevel = "info") -> None:
+    """Run the controller until it is stopped."""
+    set_up_logging(log_level)
+    plugins = _plugins()
+
+    async def main() -> None:
+        await Application(config, plugins).run()
+
+    with _startable():
+        asyncio.run(main())
+
+
+@cli.command()
+def check(config: ConfigPath, as_json: AsJson = False) -> None:
+    """Check a configuration file: every problem with its line, or what it sets up."""
+    plugins = _plugins()
+    try:
+        loaded = load_config(config, plugins.registry())
+    except ConfigError as error:
+        if as_json:
+            problems = [vars(problem) for problem in error.problems]
+            out.print_json(json.dumps({"ok": False, "problems": problems}))
+        else:
+            err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_BAD_CONFIG) from error
+    if as_json:
+        out.print_json(json.dumps({"ok": True, "problems": []}))
+        return
+    out.print(f"{config}: correct", markup=False)
+    site = loaded.settings().site
+    fuses = "/".join(f"{fuse_a:g}" for fuse_a in site.main_fuse_a[: site.phase_count])
+    out.print(f"  {site.name}: {site.phase_count} x {fuses} A, meter {loaded.meter.driver}", markup=False)
+    for battery in loaded.settings().batteries:
+        limits = f"-{battery.max_discharge_w:g} to +{battery.max_charge_w:g} W"
+        out.print(f"  {battery.id}: {battery.name}, phase {battery.phase}, {limits}", markup=False)
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = 8080, or any free one.")] = 0,
+    speed: Annotated[float, typer.Option(min=0.1, max=600, help="How much faster than real time.")] = 1.0,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Show Phasewise on a simulated three-phase house with PV and three batteries. Nothing to set up."""
+    set_up_logging(log_level)
+
+    def ready(url: str) -> None:
+        out.print(f"\n  Phasewise demo house: [bold]{url}[/bold]   (Ctrl-C ends it)\n")
+
+    with _startable():
+        demonstration.main(_plugins(), port=port, speed=speed, ready=ready)
+
+
+@cli.command()
+def bench(
+    seconds: Annotated[float, typer.Option(min=20, help="How long the daemon is watched.")] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what control costs on this machine, with six simulated batteries on real sockets."""
+    try:
+        result = measure(dict(_plugins().strategies), seconds=seconds)
+    except BenchError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    if as_json:
+        out.print_json(msgspec.json.encode(result).decode())
+        return
+    table = Table("what", "measured", "at most")
+    for what, measured, most in bench_rows(result):
+        table.add_row(what, measured, most)
+    out.print(table)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+@contextlib.contextmanager
+def _startable() -> Iterator[None]:
+    """Say plainly why the daemon could not start."""
+    try:
+        yield
+    except ConfigError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_BAD_CONFIG) from error
+    except (ServerStartError, TokenError) as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def _plugins() -> Plugins:
+    try:
+        return load_plugins()
+    except PluginError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def main() -> None:
+    """Entry point of the `phasewise` command."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

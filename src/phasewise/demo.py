@@ -1,0 +1,154 @@
+"""`phasewise demo`: a simulated house, and everything else real.
+
+At normal speed the house is served on real sockets: a P1 meter over TCP and three batteries over Modbus
+TCP, which the real drivers read and control. Faster, the drivers are replaced by in-process ones.
+"""
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+
+from phasewise.app import Application, Devices
+from phasewise.config import BatteryConfig, MeterConfig
+from phasewise.devices.base import BatteryDriver, MeterDriver
+from phasewise.registry import Plugins
+from phasewise.sim.battery import BatterySpec, SimBattery
+from phasewise.sim.drivers import FastClock, drivers_for
+from phasewise.sim.house import DelayLine, MeterSample, SimHouse
+from phasewise.sim.household import Household
+from phasewise.sim.servers.marstek import MarstekServer
+from phasewise.sim.servers.p1 import P1Server
+
+STARTS_AT_S = 11.5 * 3600.0
+"""Late morning: sun, clouds and people in the kitchen."""
+PACE = 6.0
+"""Appliances run more often than at home, so that there is something to see."""
+METER_DELAY_S = 0.9
+"""Just under one cadence, so that each telegram shows the sample before."""
+USUAL_PORT = 8080
+IDS = ("garage", "attic", "shed")
+
+CONFIG = """\
+# The configuration of this demonstration. It is thrown away at the end; edit it as you like meanwhile.
+site:
+  name: Demo house
+  main_fuse_a: 25
+meter: {{driver: dsmr, url: "{meter}"}}
+batteries:
+  - id: garage
+    name: Garage
+    driver: marstek
+    url: "{garage}"
+    model: venus-e-v3
+    phase: L1
+  - id: attic
+    name: Attic
+    driver: marstek
+    url: "{attic}"
+    model: venus-e-v3
+    phase: L2
+  - id: shed
+    name: Shed
+    driver: marstek
+    url: "{shed}"
+    model: venus-e-v3
+    # No phase yet: choose one on the dashboard.
+web: {{port: {port}}}
+"""
+
+
+def demo_house(started_s: float) -> SimHouse:
+    """The house of the demonstration; `started_s` is the monotonic time of its late morning."""
+    household = Household(seed=3, pace=PACE)
+    batteries = [
+        SimBattery(BatterySpec(dead_time_s=0.8), soc_pct=soc_pct, now_s=started_s)
+        for soc_pct in (46.0, 61.0, 54.0)
+    ]
+    return SimHouse(
+        lambda now_s: household.loads_w(STARTS_AT_S + now_s - started_s),
+        list(enumerate(batteries)),
+        noise_w=4.0,
+    )
+
+
+async def run_demo(plugins: Plugins, *, port: int, speed: float, ready: Callable[[str], None]) -> None:
+    """Run until stopped. `speed` 1 uses real sockets and real time. Raises ServerStartError."""
+    with tempfile.TemporaryDirectory(prefix="phasewise-demo-") as folder:
+        path = Path(folder) / "demo.yaml"
+        if speed == 1.0:
+            await _run_on_sockets(path, plugins, port, ready)
+        else:
+            await _run_in_process(path, plugins, port, speed, ready)
+
+
+async def _run_on_sockets(path: Path, plugins: Plugins, port: int, ready: Callable[[str], None]) -> None:
+    house = demo_house(time.monotonic())
+    line = DelayLine(METER_DELAY_S)
+
+    def seen() -> MeterSample | None:
+        now_s = time.monotonic()
+        line.put(house.sample(now_s))
+        return line.due(now_s)
+
+    async with AsyncExitStack() as stack:
+        meter = P1Server(seen)
+        await meter.start()
+        stack.push_async_callback(meter.stop)
+        urls = {"meter": meter.url}
+        for battery_id, (_, battery) in zip(IDS, house.batteries, strict=True):
+            server = MarstekServer(battery, model="venus-e-v3", now=time.monotonic)
+            await server.start()
+            stack.push_async_callback(server.stop)
+            urls[battery_id] = f"modbus-tcp://127.0.0.1:{server.port}?unit=1"
+        _write(path, port=port, **urls)
+        await Application(path, plugins).run(ready)
+
+
+def _write(path: Path, **values: object) -> None:
+    path.write_text(CONFIG.format(**values), encoding="utf-8")
+
+
+class _InProcess(Devices):
+    """Drivers that reach into the simulated house."""
+
+    def __init__(self, plugins: Plugins, clock: FastClock) -> None:
+        super().__init__(plugins, clock)
+        self._meter, self._batteries = drivers_for(demo_house(clock.now_s()), IDS, clock)
+
+    def meter(self, config: MeterConfig) -> MeterDriver:
+        return self._meter
+
+    def battery(self, config: BatteryConfig) -> BatteryDriver:
+        return self._batteries[config.id]
+
+
+async def _run_in_process(
+    path: Path, plugins: Plugins, port: int, speed: float, ready: Callable[[str], None]
+) -> None:
+    here = "127.0.0.1:1"
+    modbus = f"modbus-tcp://{here}?unit=1"
+    urls = {"meter": f"tcp://{here}", **dict.fromkeys(IDS, modbus)}
+    _write(path, port=port, **urls)
+    clock = FastClock(speed, utc_s=datetime.now().astimezone().timestamp())
+    devices = _InProcess(plugins, clock)
+    await Application(path, plugins, clock=clock, devices=devices).run(ready)
+
+
+def main(plugins: Plugins, *, port: int, speed: float, ready: Callable[[str], None]) -> None:
+    """Run the demonstration until it is stopped. `port` 0: the usual one, or any free one."""
+    asyncio.run(run_demo(plugins, port=port or _port(), speed=speed, ready=ready))
+
+
+def _port() -> int:
+    """The usual port, or any other when something else has it."""
+    for port in (USUAL_PORT, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+            found: int = probe.getsockname()[1]
+            return found
+    return USUAL_PORT
