@@ -214,12 +214,19 @@ async def test_an_ended_connection_is_said():
         await watch.says("the other side closed the connection")
 
 
+async def test_what_a_lost_connection_left_unfinished_does_not_spoil_the_next():
+    telegram = format_telegram(SAMPLE, 1.7e9)
+    async with sending(telegram + telegram[:300], close=True) as url, watching(url) as watch:
+        await watch.more(4)
+        assert watch.meter.rejected == 0
+
+
 async def test_of_a_burst_only_the_newest_counts():
-    telegrams = [format_telegram(SAMPLE, 1.7e9 + second) for second in range(100)]
+    telegrams = [format_telegram(SAMPLE, 1.7e9 + second) for second in range(300)]
     burst, torn, last = b"".join(telegrams[:-1]), telegrams[0][200:], telegrams[-1]
     async with sending(torn + burst, last) as url, watching(url) as watch:
         await watch.more(2)
-        assert [reading.meter_time_s for reading in watch.readings] == [1.7e9 + 98, 1.7e9 + 99]
+        assert [reading.meter_time_s for reading in watch.readings] == [1.7e9 + 298, 1.7e9 + 299]
         assert watch.meter.rejected == 1
 
 

@@ -55,6 +55,10 @@ def test_what_is_no_checksum_is_not_taken_for_none(end: bytes):
     assert read(body + end + b"\r\n") == ([], {Discard.BAD_CHECKSUM: 1})
 
 
+def test_a_checksum_has_four_digits_at_most():
+    assert read(TELEGRAM[:-6] + b"0" + TELEGRAM[-6:]) == ([], {Discard.BAD_CHECKSUM: 1})
+
+
 def test_lower_case_checksum():
     head, end = TELEGRAM[:-6], TELEGRAM[-6:]
     lowered = head + end.lower()

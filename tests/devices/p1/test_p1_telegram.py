@@ -108,6 +108,13 @@ def test_a_phase_of_which_nothing_is_said_is_absent():
     assert read(*BOTH, "1-0:21.7.0(00.378*kW)").phases == (PhaseReading(power_w=378.0), None, None)
 
 
+def test_net_power_per_phase():
+    found = read(
+        *BOTH, "1-0:36.7.0(-128.41*W)", "1-0:56.7.0(00.010*kW)", "1-0:76.7.0(11*W)", "1-0:61.7.0(22*W)"
+    )
+    assert [phase.power_w if phase else None for phase in found.phases] == [-128.41, 10.0, 22.0]
+
+
 def test_a_malformed_line_costs_only_its_own_quantity():
     found = read(
         *BOTH, "1-0:21.7.0(00.045*kW)", "1-0:22.7.0(00.0?0*kW)", "1-0:31.7.0(002*A)", "1-0:32.7.0(237.1 V)"
