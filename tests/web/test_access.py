@@ -169,8 +169,11 @@ async def test_a_wrong_token_opens_nothing(connect: Connect, controls: FakeContr
     assert controls.phases["m1"] is Assignment.L1
 
 
-async def test_the_token_does_not_lift_the_defence_against_other_sites(connect: Connect) -> None:
-    headers = {"Authorization": f"Bearer {TOKEN}", "Origin": "http://evil.example"}
+@pytest.mark.parametrize(("origin", "host"), [("http://evil.example", "192.168.1.5:8080"), ("null", "")])
+async def test_the_token_does_not_lift_the_defence_against_other_sites(
+    connect: Connect, origin: str, host: str
+) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Origin": origin, "Host": host}
     answer = await connect(WITH_TOKEN, LAN).patch(BATTERY, json=CHANGE, headers=headers)
     assert answer.status_code == 403
 

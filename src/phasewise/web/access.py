@@ -41,6 +41,8 @@ class Access:
     def is_same_site(self, origin: str, host: str) -> bool:
         """Whether an Origin header comes from the page that is served under this Host header."""
         netloc = origin.lower().partition("://")[2]
+        if not netloc:  # "null": a sandboxed or local page
+            return False
         return netloc == host.lower() or _without_port(netloc) in {h.lower() for h in self.allowed_hosts}
 
 

@@ -93,7 +93,6 @@ async def login(login: wire.Login, request: Request, doorkeeper: DoorkeeperNow) 
             max_age=int(SESSION_S),
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
         )
     return answer
 
