@@ -5,6 +5,10 @@ a ramp to show. A point prediction of the batteries' power is a trap: it is unst
 assumed dead time is wrong. So each battery has a `Track`: an interval that contains its AC power for
 EVERY dead time and ramp that a battery may have. The load then lies in an interval too, and the
 estimate moves only as far as it must to lie inside. While nothing is under way the interval is a point.
+
+A battery that does not follow is not singled out here: what it fails to give counts as load, so the others
+are asked for it within seconds. (To believe its readings instead would ask it again and again.) `health`
+finds out which one it is.
 """
 
 from msgspec import Struct
@@ -20,14 +24,14 @@ RAMP_MIN_W_S = 500.0
 """The slowest rise that a household battery was seen with; also covers the tail of a 1 s lag."""
 RAMP_MAX_W_S = 12_500.0
 """Full power in 0.2 s."""
+PENDING_AT_MOST = 32
+"""Readings that wait for the next meter sample: more than a 10 s meter lets gather; a silent one lets go."""
 TELEMETRY_LAG_S = 1.0
 """A device may refresh its own registers this much later than it moves."""
 TELEMETRY_TOLERANCE_W = 50.0
 TELEMETRY_TOLERANCE = 0.12
 """A unit that runs this far off its setpoint obeys: the loop takes the difference for load, and the
 integral action of unit gain removes it."""
-CONTRADICTIONS_TO_DOUBT = 3
-"""After this many readings in a row that no dead time explains, the readings are believed."""
 
 
 class Load(Struct, frozen=True):
@@ -101,7 +105,7 @@ def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track
         )
     if time_s <= track.read_s:
         return track
-    pending = (*track.pending, TimedPower(time_s, power_w))
+    pending = (*track.pending[1 - PENDING_AT_MOST :], TimedPower(time_s, power_w))
     return replace(track, pending=pending, read_s=time_s, read_w=power_w)
 
 
@@ -125,14 +129,16 @@ def _run(track: Track, to_s: float) -> Track:
     if to_s <= at_s:
         return track
     commands = track.commands
-    if track.contradictions < CONTRADICTIONS_TO_DOUBT:
-        while at_s < to_s:
-            until_s, low_w, high_w = _targets(commands, at_s, to_s)
-            span_s = until_s - at_s
-            hi_w = _toward(hi_w, high_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
-            lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
-            at_s = until_s
-    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(commands, to_s))
+    while at_s < to_s:
+        until_s, low_w, high_w = _targets(commands, at_s, to_s)
+        span_s = until_s - at_s
+        hi_w = _toward(hi_w, high_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
+        lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
+        at_s = until_s
+    # A reading may still speak of what was in force while it was taken.
+    return replace(
+        track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(commands, to_s - TELEMETRY_LAG_S)
+    )
 
 
 def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
@@ -170,29 +176,18 @@ def _in_force(commands: tuple[TimedPower, ...], at_s: float) -> tuple[TimedPower
 
 
 def _believe(track: Track, reading: TimedPower) -> Track:
-    """Narrow the interval by a reading; doubt the commands when they cannot explain it."""
+    """Narrow the interval by a reading that was taken up to TELEMETRY_LAG_S before its time."""
     power_w = reading.power_w
     tolerance_w = max(TELEMETRY_TOLERANCE_W, TELEMETRY_TOLERANCE * abs(power_w))
-    _, low_w, high_w = _targets(track.commands, reading.time_s - TELEMETRY_LAG_S, reading.time_s)
-    _, low_now_w, high_now_w = _targets(track.commands, reading.time_s, reading.time_s)
+    taken_s = reading.time_s - TELEMETRY_LAG_S
+    _, low_w, high_w = _targets(track.commands, taken_s, taken_s)
+    _, low_now_w, high_now_w = _targets(track.commands, track.at_s, track.at_s)
     low_w, high_w = min(low_w, low_now_w), max(high_w, high_now_w)
-    if track.contradictions >= CONTRADICTIONS_TO_DOUBT and not (
-        low_w - tolerance_w <= power_w <= high_w + tolerance_w
-    ):
-        return replace(track, lo_w=power_w, hi_w=power_w)
     # Since the reading was taken the unit may have moved on, toward anything it was told.
-    moved_w = RAMP_MAX_W_S * TELEMETRY_LAG_S
+    moved_w = RAMP_MAX_W_S * (track.at_s - taken_s)
     top_w = max(power_w, min(high_w, power_w + moved_w)) + tolerance_w
     bottom_w = min(power_w, max(low_w, power_w - moved_w)) - tolerance_w
     lo_w, hi_w = max(track.lo_w, bottom_w), min(track.hi_w, top_w)
-    if lo_w <= hi_w:
-        return replace(track, lo_w=lo_w, hi_w=hi_w, contradictions=0)
-    contradictions = track.contradictions + 1
-    if contradictions >= CONTRADICTIONS_TO_DOUBT:
-        return replace(track, lo_w=power_w, hi_w=power_w, contradictions=contradictions)
-    return replace(
-        track,
-        lo_w=min(track.lo_w, power_w),
-        hi_w=max(track.hi_w, power_w),
-        contradictions=contradictions,
-    )
+    if lo_w > hi_w:
+        lo_w, hi_w = min(track.lo_w, power_w), max(track.hi_w, power_w)
+    return replace(track, lo_w=lo_w, hi_w=hi_w)

@@ -19,15 +19,13 @@ class Track(Struct, frozen=True):
     lo_w: float
     hi_w: float
     commands: tuple[TimedPower, ...]
-    """Oldest first; the first is the one that is certainly in force, later ones may be on their way."""
+    """Oldest first; whatever came before the first is certainly superseded, the newest may be on its way."""
     pending: tuple[TimedPower, ...] = ()
     """Readings newer than `at_s`, not used yet."""
     read_s: float = float("-inf")
     """Time of the newest reading taken in."""
     read_w: float = 0.0
     """AC power in that reading."""
-    contradictions: int = 0
-    """Consecutive readings that no admissible dead time and ramp explain."""
 
 
 class EstimateMemory(Struct, frozen=True):
