@@ -66,8 +66,19 @@ async def test_a_refused_connection_says_so():
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
-    with pytest.raises(LinkError, match=r"(?i)refused|connect call failed"):
+    with pytest.raises(LinkError, match="Connection refused"):
         await open_link(TcpEndpoint("127.0.0.1", port), None)
+
+
+async def test_an_impossible_host_name_says_so():
+    with pytest.raises(LinkError, match="label"):
+        await open_link(TcpEndpoint(f"{'x' * 70}.local", 23), None)
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/etc", __file__, "/dev/tty\0"])
+async def test_what_is_no_serial_port_says_so(path: str):
+    with pytest.raises(LinkError, match=r"\w+"):
+        await open_link(SerialEndpoint(path), FAST)
 
 
 async def test_a_missing_cable_says_so():

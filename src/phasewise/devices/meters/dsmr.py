@@ -96,9 +96,9 @@ class DsmrMeter:
                         retry_s = RETRY_MIN_S
                         yield reading
             except LinkError as error:
-                if self._closed.is_set():
-                    return
                 self._status = f"{error} Next attempt in {retry_s:g} s."
+            if self._closed.is_set():
+                return
             await self._clock.sleep(retry_s)
             retry_s = min(2.0 * retry_s, RETRY_MAX_S)
 

@@ -1,6 +1,7 @@
 """The way to a P1 port: TCP, or a serial cable."""
 
 import asyncio
+import os
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
@@ -132,11 +133,15 @@ async def open_link(endpoint: Endpoint, mode: SerialMode | None) -> Link:
                 )
     except TimeoutError as error:
         raise LinkError(f"no answer within {CONNECT_TIMEOUT_S:g} s") from error
-    except (OSError, serialx.SerialException) as error:
+    except (OSError, ValueError, serialx.SerialException) as error:
+        # ValueError: a host name or a path of a form that the system does not take.
         raise LinkError(_reason(error)) from error
     return Link(reader, writer)
 
 
 def _reason(error: Exception) -> str:
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error or type(error).__name__)
+    # The library's own text for a refused connection is "Connect call failed"; the system's is clearer.
+    # The numbers of failed name look-ups are negative, and no numbers of the system.
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
