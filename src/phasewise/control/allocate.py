@@ -46,7 +46,11 @@ def _stepped(power_w: float, unit: Unit) -> float:
     if abs(power_w) < unit.min_power_w:
         at_least_w = unit.min_power_w if power_w > 0 else -unit.min_power_w
         fits = unit.lo_w <= at_least_w <= unit.hi_w
-        power_w = at_least_w if fits and 2 * abs(power_w) >= unit.min_power_w else 0.0
+        may_be_off = unit.lo_w <= 0.0 <= unit.hi_w
+        if fits and (2 * abs(power_w) >= unit.min_power_w or not may_be_off):
+            power_w = at_least_w
+        elif may_be_off:
+            power_w = 0.0
     stepped_w = round(power_w / unit.step_w) * unit.step_w
     if stepped_w > unit.hi_w:
         stepped_w -= unit.step_w
