@@ -1,19 +1,27 @@
 """The user's configuration file: reading it, changing one value in it, noticing changes to it."""
 
 from phasewise.config.api_token import TokenError, read_token
+from phasewise.config.edit import EditError, set_battery_phase, set_scalar, set_strategy
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.registry import BatteryEntry, MeterEntry, Registry
 from phasewise.config.schema import BatteryConfig, Config, HistoryConfig, MeterConfig, WebConfig
+from phasewise.config.watch import Broken, Changed, ConfigWatcher
+from phasewise.config.write import NotWritableError, write_atomic
 
 __all__ = [
     "BatteryConfig",
     "BatteryEntry",
+    "Broken",
+    "Changed",
     "Config",
     "ConfigError",
+    "ConfigWatcher",
+    "EditError",
     "HistoryConfig",
     "MeterConfig",
     "MeterEntry",
+    "NotWritableError",
     "Problem",
     "Registry",
     "TokenError",
@@ -22,4 +30,8 @@ __all__ = [
     "parse_config",
     "read_text",
     "read_token",
+    "set_battery_phase",
+    "set_scalar",
+    "set_strategy",
+    "write_atomic",
 ]

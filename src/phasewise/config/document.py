@@ -46,9 +46,9 @@ class Document:
     """A parsed file."""
 
     file: str
-    node: Node
-    value: Any = None
-    """dict, list, str, int, float, bool, None; whole floats as int, time stamps as their text."""
+    node: MappingNode
+    value: dict[str, Any] = field(default_factory=dict)
+    """Made of dict, list, str, int, float, bool, None; whole floats as int, time stamps as their text."""
     places: dict[KeyPath, Place] = field(default_factory=dict)
     """Of every key and list item; `()` is the start."""
     problems: list[tuple[KeyPath, Place, str]] = field(default_factory=list)
