@@ -39,12 +39,14 @@ def judge(
     power_w = reading.ac_power_w
     if power_w is None or not reading.controllable:
         return replace(health, read_w=0.0)
-    if reading.readback_w is not None and reading.time_s - health.steady_since_s > READBACK_AFTER_S:
-        lost = abs(reading.readback_w - health.commanded_w) > READBACK_TOLERANCE_W
-        health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
-    health = _judge_direction(health, power_w, reading.time_s)
-    if reading.time_s - health.steady_since_s >= SETTLE_S:
-        health = _judge_delivery(health, settings, power_w, now_s)
+    commanded_w = health.commanded_w
+    if commanded_w is not None:
+        if reading.readback_w is not None and reading.time_s - health.commanded_s > READBACK_AFTER_S:
+            lost = abs(reading.readback_w - commanded_w) > READBACK_TOLERANCE_W
+            health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
+        health = _judge_direction(health, commanded_w, power_w, reading.time_s)
+        if reading.time_s - health.steady_since_s >= SETTLE_S:
+            health = _judge_delivery(health, settings, commanded_w, power_w, now_s)
     return replace(health, read_w=power_w)
 
 
@@ -62,13 +64,17 @@ def _judge_soc(health: HealthMemory, settings: BatterySettings, soc_pct: float |
     return replace(health, empty=empty, full=full)
 
 
-def _judge_direction(health: HealthMemory, power_w: float, time_s: float) -> HealthMemory:
-    """Count readings that go, or stay, the other way than told, once the dead time is surely over."""
+def _judge_direction(health: HealthMemory, commanded_w: float, power_w: float, time_s: float) -> HealthMemory:
+    """Count readings that went the other way than told, once the dead time is surely over.
+
+    One that stays where it was is deaf, one that comes nearer is slow: neither has a wrong sign.
+    """
+    sign = 1.0 if commanded_w > 0 else -1.0
     against = (
-        power_w * health.commanded_w < 0
-        and abs(power_w) > SMALL_W
-        and abs(health.commanded_w) > SMALL_W
-        and abs(power_w) >= abs(health.read_w)
+        abs(commanded_w) > SMALL_W
+        and sign * power_w < -SMALL_W
+        and sign * (power_w - health.sign_read_w) < -SMALL_W
+        and sign * (power_w - health.read_w) < SMALL_W
         and time_s - health.sign_since_s > DEAD_TIME_MAX_S
     )
     if not against:
@@ -78,10 +84,9 @@ def _judge_direction(health: HealthMemory, power_w: float, time_s: float) -> Hea
 
 
 def _judge_delivery(
-    health: HealthMemory, settings: BatterySettings, power_w: float, now_s: float
+    health: HealthMemory, settings: BatterySettings, commanded_w: float, power_w: float, now_s: float
 ) -> HealthMemory:
     """A settled unit obeys, follows in part (it has a limit of its own), or is deaf."""
-    commanded_w = health.commanded_w
     error_w = abs(power_w - commanded_w)
     if abs(commanded_w) <= SMALL_W:
         deaf = error_w > 3 * SMALL_W
@@ -89,26 +94,26 @@ def _judge_delivery(
         deaf = power_w * commanded_w <= 0 or abs(power_w) < OBEYS * abs(commanded_w)
     if deaf:
         return _deaf(health, now_s)
-    health = replace(health, deaf_since_s=None, woken=False)
+    health = replace(health, deaf_since_s=None)
     if abs(commanded_w) <= SMALL_W:
         return health
-    return _learn_cap(health, settings, abs(power_w), error_w)
+    return _learn_cap(health, settings, commanded_w, abs(power_w), error_w)
 
 
 def _deaf(health: HealthMemory, now_s: float) -> HealthMemory:
     if health.deaf_since_s is None:
-        return replace(health, deaf_since_s=now_s, woken=True, wake=True)
+        return replace(health, deaf_since_s=now_s, wake=True)
     if now_s - health.deaf_since_s < DEAF_EXCLUDE_S:
         return health
-    return replace(health, excluded_until_s=now_s + EXCLUDED_S, deaf_since_s=None, woken=False, wake=True)
+    return replace(health, excluded_until_s=now_s + EXCLUDED_S, deaf_since_s=None, wake=True)
 
 
 def _learn_cap(
-    health: HealthMemory, settings: BatterySettings, delivered_w: float, error_w: float
+    health: HealthMemory, settings: BatterySettings, commanded_w: float, delivered_w: float, error_w: float
 ) -> HealthMemory:
-    charging = health.commanded_w > 0
+    charging = commanded_w > 0
     cap_w = health.cap_charge_w if charging else health.cap_discharge_w
-    told_w = abs(health.commanded_w)
+    told_w = abs(commanded_w)
     if error_w > max(SMALL_W, OBEYS * told_w) and delivered_w < told_w:
         cap_w = delivered_w + PROBE_W
     elif cap_w is not None and told_w >= cap_w - PROBE_MET_W and delivered_w >= told_w - PROBE_MET_W:
@@ -122,21 +127,15 @@ def _learn_cap(
 
 def note_command(health: HealthMemory, setpoint_w: float, now_s: float) -> HealthMemory:
     """Remember what a battery was told now."""
-    if setpoint_w == health.commanded_w:
+    commanded_w = health.commanded_w
+    if setpoint_w == commanded_w:
         return replace(health, wake=False) if health.wake else health
-    steady_since_s, steady_w, sign_since_s = health.steady_since_s, health.steady_w, health.sign_since_s
-    if abs(setpoint_w - steady_w) > max(SMALL_W, OBEYS * abs(steady_w)):
-        steady_since_s, steady_w = now_s, setpoint_w
-    if setpoint_w * health.commanded_w <= 0:
-        sign_since_s = now_s
-    return replace(
-        health,
-        commanded_w=setpoint_w,
-        steady_since_s=steady_since_s,
-        steady_w=steady_w,
-        sign_since_s=sign_since_s,
-        wake=False,
-    )
+    health = replace(health, commanded_w=setpoint_w, commanded_s=now_s, wake=False)
+    if commanded_w is None or abs(setpoint_w - health.steady_w) > max(SMALL_W, OBEYS * abs(health.steady_w)):
+        health = replace(health, steady_since_s=now_s, steady_w=setpoint_w)
+    if commanded_w is None or setpoint_w * commanded_w <= 0:
+        health = replace(health, sign_since_s=now_s, sign_read_w=health.read_w)
+    return health
 
 
 def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tuple[Alarm, ...]:

@@ -52,19 +52,22 @@ class HealthMemory(Struct, frozen=True):
     id: str
     judged_s: float = float("-inf")
     """Time of the newest reading that was judged."""
-    commanded_w: float = 0.0
-    """The setpoint in force."""
+    commanded_w: float | None = None
+    """The setpoint in force; None before the first: nothing can be held against it."""
+    commanded_s: float = float("-inf")
+    """Since when."""
     steady_since_s: float = float("-inf")
     """Since when that setpoint has stayed where it is, within STEADY_W."""
     steady_w: float = 0.0
     """Where it stayed."""
     sign_since_s: float = float("-inf")
     """Since when the setpoint has had the same direction."""
+    sign_read_w: float = 0.0
+    """AC power it was seen at when the direction changed."""
     read_w: float = 0.0
     """AC power in the newest reading that was judged."""
     deaf_since_s: float | None = None
-    """Since when it has not done what it was told."""
-    woken: bool = False
+    """Since when it has not done what it was told; woken then."""
     excluded_until_s: float = float("-inf")
     backward: int = 0
     """Consecutive readings that moved against the command."""
