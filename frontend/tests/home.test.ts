@@ -81,6 +81,11 @@ test("a silent meter is said once, not per phase", () => {
   expect(summary(state)).toMatchObject({ level: "warning", title: "The meter is silent." });
 });
 
+test("a battery that can't be reached is said before there is an alarm", () => {
+  const batteries = [battery("m1", { reachable: false }), battery("m2"), battery("m3", { reachable: false })];
+  expect(summary(home({ batteries }))).toMatchObject({ level: "warning", title: "M1 and M3 can't be reached." });
+});
+
 test("a full stop is said", () => {
   const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"] };
   expect(summary(home({ strategy }))).toMatchObject({ level: "info", title: expect.stringContaining("Full stop") });

@@ -90,7 +90,7 @@ export interface Summary {
 /** The answer to "is everything all right?", and what the batteries do. */
 export function summary(state: SystemState): Summary {
   const detail = batteriesInShort(state.batteries);
-  const [worst] = [...overloads(state), ...alarmed(state), ...lostReadings(state)].sort(
+  const [worst] = [...overloads(state), ...alarmed(state), ...lostReadings(state), ...silentBatteries(state)].sort(
     (a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level),
   );
   if (worst !== undefined) return { ...worst, detail };
@@ -128,6 +128,12 @@ function lostReadings(state: SystemState): Finding[] {
   return Object.entries(state.grid.phases)
     .filter(([, phase]) => phase.freshness === "lost")
     .map(([name]) => ({ level: "warning", title: `The meter gives no reading of ${name}.` }));
+}
+
+/** Said at once: the daemon raises an alarm only when a battery stays away. */
+function silentBatteries(state: SystemState): Finding[] {
+  const names = state.batteries.filter(({ reachable }) => !reachable).map(({ name }) => name);
+  return names.length === 0 ? [] : [{ level: "warning", title: `${list(names)} can't be reached.` }];
 }
 
 /** Points at the alarms, which are listed in full below the status. */
