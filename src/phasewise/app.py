@@ -37,7 +37,7 @@ from phasewise.engine.controls import (
 from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
-from phasewise.model import Alarm, AlarmCode, Assignment, Severity
+from phasewise.model import Alarm, AlarmCode, Assignment, Settings, Severity
 from phasewise.registry import Plugins
 from phasewise.web import Access, WebServer, create_app
 
@@ -94,6 +94,8 @@ class Application:
         self._watcher = ConfigWatcher(path, self._registry)
         self._config = config = load_config(path, self._registry)
         self._changing = asyncio.Lock()
+        self._unsaved_strategy: str | None = None
+        """Selected by the user but not in the file: it holds until a save or the next start."""
         self._stopping = asyncio.Event()
         self.engine = Engine(
             config.settings(),
@@ -164,17 +166,17 @@ class Application:
         async with self._changing:
             log.info("strategy selected by the user", strategy=name)
             # In effect first: a full stop must not wait for a slow or broken disk.
-            settings = self.engine.settings
-            await self.engine.reconfigure(replace(settings, control=replace(settings.control, strategy=name)))
+            self._unsaved_strategy = name
+            await self.engine.reconfigure(self._settings(self._config))
             try:
-                await self._save(lambda text: set_strategy(text, name))
+                await self._save(lambda text: set_strategy(text, name), saves_strategy=True)
             except NotSavedError as error:
                 alarm = Alarm(AlarmCode.CONFIG_NOT_WRITABLE, Severity.WARNING, None, str(error))
                 self.engine.extra_alarms[AlarmCode.CONFIG_NOT_WRITABLE] = alarm
                 return Saved(persisted=False, detail=str(error))
         return Saved(persisted=True)
 
-    async def _save(self, edit: Callable[[str], str]) -> None:
+    async def _save(self, edit: Callable[[str], str], *, saves_strategy: bool = False) -> None:
         """Edit the file as it is now, and take the result into use. Raises NotSavedError."""
         try:
             before = self._path.read_bytes().decode("utf-8")
@@ -185,7 +187,9 @@ class Application:
             log.warning("configuration not saved", error=str(error))
             raise NotSavedError(f"{self._path} was not changed: {error}") from error
         self._watcher.accept(text)
-        self.engine.extra_alarms.pop(AlarmCode.CONFIG_NOT_WRITABLE, None)
+        if saves_strategy:
+            self._unsaved_strategy = None
+            self.engine.extra_alarms.pop(AlarmCode.CONFIG_NOT_WRITABLE, None)
         await self._use(config)
 
     async def _watch(self) -> None:
@@ -197,6 +201,7 @@ class Application:
                 if isinstance(news, Changed):
                     log.info("configuration changed by hand", file=str(self._path))
                     self.engine.extra_alarms.pop(AlarmCode.CONFIG_INVALID, None)
+                    self._follow_file_strategy(news.config)
                     await self._use(news.config)
                 elif isinstance(news, Broken):
                     log.warning(
@@ -204,6 +209,12 @@ class Application:
                     )
                     alarm = Alarm(AlarmCode.CONFIG_INVALID, Severity.WARNING, None, str(news.error))
                     self.engine.extra_alarms[AlarmCode.CONFIG_INVALID] = alarm
+
+    def _follow_file_strategy(self, config: Config) -> None:
+        """A strategy that the user wrote by hand wins over one that could not be saved."""
+        if config.settings().control.strategy != self._config.settings().control.strategy:
+            self._unsaved_strategy = None
+            self.engine.extra_alarms.pop(AlarmCode.CONFIG_NOT_WRITABLE, None)
 
     async def _use(self, config: Config) -> None:
         """Put a valid configuration into effect, with new drivers only where their part changed."""
@@ -216,4 +227,11 @@ class Application:
             b.id: self._devices.battery(b) for b in config.batteries if old.get(b.id) != (b.driver, b.options)
         }
         meter = self._devices.meter(config.meter) if config.meter != before.meter else None
-        await self.engine.reconfigure(config.settings(), meter=meter, batteries=changed)
+        await self.engine.reconfigure(self._settings(config), meter=meter, batteries=changed)
+
+    def _settings(self, config: Config) -> Settings:
+        """What the file says, with the strategy that could not be saved to it."""
+        settings = config.settings()
+        if self._unsaved_strategy is None:
+            return settings
+        return replace(settings, control=replace(settings.control, strategy=self._unsaved_strategy))

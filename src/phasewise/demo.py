@@ -114,18 +114,18 @@ def _write(path: Path, **values: object) -> None:
     path.write_text(CONFIG.format(**values), encoding="utf-8")
 
 
-class _InProcess(Devices):
+class InProcess(Devices):
     """Drivers that reach into the simulated house."""
 
     def __init__(self, plugins: Plugins, clock: FastClock) -> None:
         super().__init__(plugins, clock)
-        self._meter, self._batteries = drivers_for(demo_house(clock.now_s()), IDS, clock)
+        self._meter, self.drivers = drivers_for(demo_house(clock.now_s()), IDS, clock)
 
     def meter(self, config: MeterConfig) -> MeterDriver:
         return self._meter
 
     def battery(self, config: BatteryConfig) -> BatteryDriver:
-        return self._batteries[config.id]
+        return self.drivers[config.id]
 
 
 async def _run_in_process(
@@ -136,7 +136,7 @@ async def _run_in_process(
     urls = {"meter": f"tcp://{here}", **dict.fromkeys(IDS, modbus)}
     _write(path, port=port, **urls)
     clock = FastClock(speed, utc_s=datetime.now().astimezone().timestamp())
-    devices = _InProcess(plugins, clock)
+    devices = InProcess(plugins, clock)
     await Application(path, plugins, clock=clock, devices=devices).run(ready)
 
 

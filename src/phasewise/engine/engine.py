@@ -214,13 +214,8 @@ class Engine:
             stops = told.setpoint_w == 0.0 and before_w
             if before_w is None or stops or abs(told.setpoint_w - before_w) >= LOG_CHANGE_W:
                 self._last_logged[told.id] = told.setpoint_w
-                log.info(
-                    "setpoint",
-                    battery=told.id,
-                    power_w=round(told.setpoint_w),
-                    before_w=None if before_w is None else round(before_w),
-                    reasons=[reason.code.value for reason in told.reasons] or None,
-                )
+                why = {"reasons": ",".join(reason.code for reason in told.reasons)} if told.reasons else {}
+                log.info("setpoint", battery=told.id, power_w=round(told.setpoint_w), **why)
 
     def _publish(self, snapshot: Snapshot, decision: Decision) -> None:
         standing = self._book.update((*decision.alarms, *self._alarms(snapshot)), snapshot.utc_s)

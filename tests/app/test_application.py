@@ -1,0 +1,156 @@
+"""The composition: what a user's change does to the file, the running control and what is shown."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from phasewise.app import Application
+from phasewise.config import NotWritableError
+from phasewise.demo import CONFIG, InProcess
+from phasewise.engine.controls import NotSavedError, UnknownBatteryError, UnknownStrategyError
+from phasewise.engine.state import BatteryState, SystemState
+from phasewise.model import Assignment
+from phasewise.registry import load_plugins
+from phasewise.sim.drivers import FastClock
+
+PLUGINS = load_plugins()
+URLS = dict.fromkeys(("garage", "attic", "shed"), "modbus-tcp://127.0.0.1:1?unit=1")
+
+
+def state_of(app: Application) -> SystemState:
+    state = app.live.current
+    assert state is not None
+    return state
+
+
+def battery(app: Application, battery_id: str) -> BatteryState:
+    return next(b for b in state_of(app).batteries if b.id == battery_id)
+
+
+def alarms(app: Application) -> set[str]:
+    return {alarm.code for alarm in state_of(app).alarms}
+
+
+@asynccontextmanager
+async def running(folder: Path, port: int) -> AsyncIterator[tuple[Application, Path, InProcess]]:
+    """The demo house in process, sixty times as fast."""
+    path = folder / "home.yaml"
+    path.write_text(CONFIG.format(meter="tcp://127.0.0.1:1", port=port, **URLS), encoding="utf-8")
+    clock = FastClock(60.0, utc_s=1_700_000_000.0)
+    devices = InProcess(PLUGINS, clock)
+    app = Application(path, PLUGINS, clock=clock, devices=devices)
+    ready = asyncio.Event()
+    task = asyncio.create_task(app.run(lambda _: ready.set()))
+    await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await until(lambda: app.live.current is not None and state_of(app).load_w is not None)
+    try:
+        yield app, path, devices
+    finally:
+        app.stop()
+        await task
+
+
+async def until(true, within_s: float = 8.0) -> None:
+    for _ in range(round(within_s / 0.02)):
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("not reached")
+
+
+async def test_phase_goes_to_the_file_and_into_effect(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        before = path.read_text()
+        assert battery(app, "shed").phase == "unassigned"
+        saved = await app.set_phase("shed", Assignment.L3)
+        assert saved.persisted
+        await until(lambda: battery(app, "shed").phase == "L3")
+        after = path.read_text()
+        added = [line for line in after.splitlines() if line not in before.splitlines()]
+        assert [line.strip() for line in added] == ["phase: L3"]
+        await app.set_phase("shed", Assignment.UNASSIGNED)
+        await until(lambda: battery(app, "shed").phase == "unassigned")
+        with pytest.raises(UnknownBatteryError, match="garage, attic, shed"):
+            await app.set_phase("cellar", Assignment.L1)
+
+
+async def test_what_cannot_be_saved_is_said(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotWritableError("the disk is full")
+
+    async with running(tmp_path, unused_tcp_port) as (app, path, devices):
+        before = path.read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr("phasewise.app.write_atomic", refuse)
+            with pytest.raises(NotSavedError, match="the disk is full"):
+                await app.set_phase("garage", Assignment.L2)
+            assert battery(app, "garage").phase == "L1"
+            saved = await app.select_strategy("full-stop")
+        assert not saved.persisted
+        assert "the disk is full" in (saved.detail or "")
+        assert path.read_bytes() == before
+        await until(lambda: state_of(app).strategy.executing == "full-stop")
+        await until(lambda: all(not d.applied or d.applied[-1][1] == 0 for d in devices.drivers.values()))
+        await until(lambda: "config-not-writable" in alarms(app))
+        # The next change that can be saved ends the alarm, and saves the strategy in force with it.
+        await app.select_strategy("self-consumption")
+        await until(lambda: "config-not-writable" not in alarms(app))
+        with pytest.raises(UnknownStrategyError, match="full-stop, self-consumption"):
+            await app.select_strategy("sell")
+
+
+async def test_an_unsaved_strategy_survives_a_phase_change(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotWritableError("the disk is full")
+
+    async with running(tmp_path, unused_tcp_port) as (app, _, _devices):
+        with monkeypatch.context() as patch:
+            patch.setattr("phasewise.app.write_atomic", refuse)
+            await app.select_strategy("full-stop")
+        await app.set_phase("garage", Assignment.L2)
+        assert app.engine.settings.control.strategy == "full-stop"
+
+
+async def test_edits_by_hand_are_taken_up_and_broken_ones_are_not(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        good = path.read_text()
+        path.write_text(good.replace("phase: L2", "phase: L9"))
+        await until(lambda: "config-invalid" in alarms(app))
+        assert battery(app, "attic").phase == "L2"
+        path.write_text(good.replace("phase: L2", "phase: L3").replace("name: Attic", "name: Loft"))
+        await until(lambda: "config-invalid" not in alarms(app))
+        await until(lambda: battery(app, "attic").phase == "L3")
+        assert battery(app, "attic").name == "Loft"
+        path.write_text(path.read_text() + "\ncontrol: {target_grid_w: 150}\n")
+        await until(lambda: state_of(app).target_grid_w == 150)
+
+
+async def test_devices_change_with_the_file(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, devices):
+        text = path.read_text()
+        begin = text.index("  - id: shed")
+        end = text.index("web:")
+        path.write_text(text[:begin] + text[end:])
+        await until(lambda: len(state_of(app).batteries) == 2)
+        await until(lambda: devices.drivers["shed"].released == 1)
+        path.write_text(text.replace("modbus-tcp://127.0.0.1:1?unit=1", "modbus-tcp://127.0.0.1:2?unit=1"))
+        await until(lambda: len(state_of(app).batteries) == 3)
+        await until(lambda: devices.drivers["garage"].released == 1)
+        path.write_text(path.read_text().replace(f"port: {unused_tcp_port}", "port: 8099"))
+        await until(lambda: "config-restart-needed" in alarms(app))
+
+
+async def test_health_and_counters(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, _, _devices):
+        assert app.health().ok
+        assert app.counters().decisions > 0
+        assert app.counters().telegrams_accepted > 0
