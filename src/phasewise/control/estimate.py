@@ -65,7 +65,11 @@ def estimate(
         hi_w += track.hi_w
         tracks.append(track)
     load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
-    load_w = memory.load_w if memory.load_w is not None else (load_lo_w + load_hi_w) / 2.0
+    load_w = memory.load_w
+    if load_w is None:
+        # After a loss of the meter the batteries have had time to stop: their readings know better
+        # than the middle of the interval.
+        load_w = snapshot.grid.total_power_w - sum(track.read_w for track in tracks)
     load_w = min(max(load_w, load_lo_w), load_hi_w)
     return Load(load_w, load_lo_w, load_hi_w), EstimateMemory(load_w=load_w, tracks=tuple(tracks))
 
