@@ -32,13 +32,25 @@ test("a refusal is passed on in the words of the daemon", async () => {
   expect(await assignPhase("m1", "L2")).toEqual({ ok: false, problem: "The file can not be written." });
 });
 
-test.each(["", "<html>Bad gateway</html>", '{"detail": [1]}'])("a refusal without words names its status: %s", async (body) => {
-  answerWith(502, body);
-  expect(await assignPhase("m1", "L2")).toEqual({ ok: false, problem: "Phasewise refused this (HTTP 502)." });
-});
+test.each(["", "<html>Bad gateway</html>", '{"detail": [1]}'])(
+  "a refusal without words names its status: %s",
+  async (body) => {
+    answerWith(502, body);
+    expect(await assignPhase("m1", "L2")).toEqual({
+      ok: false,
+      problem: "Phasewise refused this (HTTP 502).",
+    });
+  },
+);
 
 test("no answer to a change is a problem; to a question it is just none", async () => {
-  vi.stubGlobal("fetch", vi.fn(async () => Promise.reject(new TypeError("network"))));
-  expect(await selectStrategy("full-stop")).toMatchObject({ ok: false, problem: expect.stringContaining("not known") });
+  vi.stubGlobal(
+    "fetch",
+    vi.fn(async () => Promise.reject(new TypeError("network"))),
+  );
+  expect(await selectStrategy("full-stop")).toMatchObject({
+    ok: false,
+    problem: expect.stringContaining("not known"),
+  });
   expect(await fetchState()).toEqual({ problem: null });
 });

@@ -20,7 +20,9 @@ const TEXT_PAIRS: [string, string][] = [
   ["on-accent", "accent"],
   ["surface", "alarm"],
 ];
-const GRAPHICS_PAIRS: [string, string][] = ["import", "export", "accent", "warning", "alarm", "mark"].map((tone) => [tone, "well"]);
+const GRAPHICS_PAIRS: [string, string][] = ["import", "export", "accent", "warning", "alarm", "mark"].map(
+  (tone) => [tone, "well"],
+);
 
 function luminance(hex: string): number {
   const [r, g, b] = [1, 3, 5].map((at) => {

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 
-import { assignments, batteriesInShort, otherGroups, phaseGroups, summary, totalPower } from "../src/lib/home";
+import {
+  assignments,
+  batteriesInShort,
+  otherGroups,
+  phaseGroups,
+  summary,
+  totalPower,
+} from "../src/lib/home";
 import type { AlarmState } from "../src/lib/state";
 import { battery, home } from "./states";
 
@@ -36,7 +43,14 @@ test("the choices are what this home has, and what is set now", () => {
 
 test("a phase says how far its batteries can help, and which first", () => {
   const state = home({ batteries: [battery("m1"), battery("m2")] }, [
-    { support_down_w: 3000, support_down: [{ id: "m2", w: 2000 }, { id: "m1", w: 1000 }], support_up_w: 500 },
+    {
+      support_down_w: 3000,
+      support_down: [
+        { id: "m2", w: 2000 },
+        { id: "m1", w: 1000 },
+      ],
+      support_up_w: 500,
+    },
     { support_up_w: 500, support_up: [{ id: "m1", w: 500 }] },
     {},
   ]);
@@ -83,12 +97,18 @@ test("a silent meter is said once, not per phase", () => {
 
 test("a battery that can't be reached is said before there is an alarm", () => {
   const batteries = [battery("m1", { reachable: false }), battery("m2"), battery("m3", { reachable: false })];
-  expect(summary(home({ batteries }))).toMatchObject({ level: "warning", title: "M1 and M3 can't be reached." });
+  expect(summary(home({ batteries }))).toMatchObject({
+    level: "warning",
+    title: "M1 and M3 can't be reached.",
+  });
 });
 
 test("a full stop is said", () => {
   const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"] };
-  expect(summary(home({ strategy }))).toMatchObject({ level: "info", title: expect.stringContaining("Full stop") });
+  expect(summary(home({ strategy }))).toMatchObject({
+    level: "info",
+    title: expect.stringContaining("Full stop"),
+  });
 });
 
 test("what the batteries do, with those of unknown power named apart", () => {

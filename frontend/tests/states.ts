@@ -40,12 +40,19 @@ export function battery(id: string, changes: Partial<BatteryState> = {}): Batter
   };
 }
 
-export function home(changes: Partial<SystemState> = {}, phases: Partial<PhaseState>[] = [{}, {}, {}]): SystemState {
+export function home(
+  changes: Partial<SystemState> = {},
+  phases: Partial<PhaseState>[] = [{}, {}, {}],
+): SystemState {
   return {
     time: "2026-06-21T12:00:00Z",
     version: "0.1.0",
     site: "Home",
-    strategy: { selected: "self-consumption", executing: "self-consumption", available: ["self-consumption"] },
+    strategy: {
+      selected: "self-consumption",
+      executing: "self-consumption",
+      available: ["self-consumption"],
+    },
     grid: {
       total_power_w: 0,
       freshness: "fresh",

@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import { describe, running, title } from "../src/lib/strategy";
 
 test("a strategy of someone else has its name as words", () => {
-  expect([title("full-stop"), title("charge-pv"), title("my-own-plan")]).toEqual(["Full stop", "Charge PV", "My own plan"]);
+  expect([title("full-stop"), title("charge-pv"), title("my-own-plan")]).toEqual([
+    "Full stop",
+    "Charge PV",
+    "My own plan",
+  ]);
   expect(describe("my-own-plan", 0)).toBe("");
 });
 

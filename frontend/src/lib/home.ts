@@ -35,7 +35,12 @@ export function otherGroups(state: SystemState): Group[] {
   const elsewhere = (battery: BatteryState): boolean =>
     ![...names, THREE_PHASE, UNASSIGNED].includes(battery.phase);
   const groups: Group[] = [
-    group(THREE_PHASE, "On all three phases", "A third of the power on each.", (b) => b.phase === THREE_PHASE),
+    group(
+      THREE_PHASE,
+      "On all three phases",
+      "A third of the power on each.",
+      (b) => b.phase === THREE_PHASE,
+    ),
     group(
       UNASSIGNED,
       "Unassigned",
@@ -90,9 +95,12 @@ export interface Summary {
 /** The answer to "is everything all right?", and what the batteries do. */
 export function summary(state: SystemState): Summary {
   const detail = batteriesInShort(state.batteries);
-  const [worst] = [...overloads(state), ...alarmed(state), ...lostReadings(state), ...silentBatteries(state)].sort(
-    (a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level),
-  );
+  const [worst] = [
+    ...overloads(state),
+    ...alarmed(state),
+    ...lostReadings(state),
+    ...silentBatteries(state),
+  ].sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
   if (worst !== undefined) return { ...worst, detail };
   if (state.strategy.selected === "full-stop") {
     return { level: "info", title: "Full stop: all batteries are kept idle.", detail };
@@ -113,7 +121,10 @@ function overload(name: string, phase: PhaseState): Finding | null {
   const limit = amps(phase.operating_limit_a);
   switch (phaseLoad(phase)) {
     case "over-fuse":
-      return { level: "alarm", title: `${name} carries ${current}, more than its ${amps(phase.fuse_a)} fuse.` };
+      return {
+        level: "alarm",
+        title: `${name} carries ${current}, more than its ${amps(phase.fuse_a)} fuse.`,
+      };
     case "over-limit":
       return { level: "warning", title: `${name} carries ${current}, more than its limit of ${limit}.` };
     case "near":
@@ -141,7 +152,9 @@ function alarmed(state: SystemState): Finding[] {
   const levels = state.alarms.map(({ severity }) => LEVELS.find((level) => level === severity) ?? "warning");
   const count = (level: string): number => levels.filter((other) => other === level).length;
   const see = (word: string, n: number): string => `see the ${word}${n === 1 ? "" : "s"} below.`;
-  if (count("alarm") > 0) return [{ level: "alarm", title: `Something is wrong: ${see("alarm", count("alarm"))}` }];
+  if (count("alarm") > 0) {
+    return [{ level: "alarm", title: `Something is wrong: ${see("alarm", count("alarm"))}` }];
+  }
   if (count("warning") === 0) return [];
   return [{ level: "warning", title: `Something needs attention: ${see("warning", count("warning"))}` }];
 }

@@ -39,6 +39,7 @@ export function describe(name: string, targetW: number): string {
 /** What runs instead of what was selected, as a sentence; null when both are the same. */
 export function running({ selected, executing }: StrategyState): string | null {
   if (executing === selected) return null;
-  if (executing === SAFE) return "Running now: safe state, with the batteries at 0 W until the meter is heard.";
+  if (executing === SAFE)
+    return "Running now: safe state, with the batteries at 0 W until the meter is heard.";
   return `Running now: ${title(executing)}.`;
 }
