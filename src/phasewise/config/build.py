@@ -196,7 +196,7 @@ class Builder:
             if id_ not in ids:
                 message = f"{shown(id_)} is not the id of a battery{did_you_mean(id_, ids)}"
                 self._checker.add(
-                    path, message, value=id_, allowed=", ".join(ids) or "none, there are no batteries"
+                    path, message, value=id_, allowed=", ".join(ids) or "nothing, there are no batteries"
                 )
             elif id_ in priority[:index]:
                 self._checker.add(path, f"{shown(id_)} is listed twice", value=id_)

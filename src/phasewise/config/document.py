@@ -141,9 +141,7 @@ class _Converter:
                 self._problem(key, path, "a key must be plain text; put it in quotes")
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
-                self._problem(
-                    key, (*path, key.value), f"this key is given twice, first on line {first}; keep one"
-                )
+                self._problem(key, (*path, key.value), f"given twice, first on line {first}; keep one")
             else:
                 own[key.value] = (key, value)
         return merged, list(own.values())

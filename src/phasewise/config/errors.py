@@ -85,6 +85,8 @@ def _child(value: object, part: str | int) -> object:
 
 def did_you_mean(wrong: object, known: Collection[str]) -> str:
     """` (did you mean 'L2'?)` for the nearest known word, or nothing when none is near."""
+    if isinstance(wrong, dict | list):
+        return ""
     text = str(wrong).strip().casefold()
     folded = {word.casefold(): word for word in known}
     near: Sequence[str] = difflib.get_close_matches(text, folded, n=1)

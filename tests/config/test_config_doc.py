@@ -1,0 +1,110 @@
+"""The documentation names every key there is, and none that there is not; and law 5 holds in the source."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from config_fakes import CONTRACT, REGISTRY
+from pydantic import BaseModel
+
+from phasewise.config import parse_config
+from phasewise.config.check import model_in
+from phasewise.config.schema import (
+    NOT_YET,
+    BatterySection,
+    ControlSection,
+    FileSections,
+    HistorySection,
+    MeterSection,
+    SiteSection,
+    WebSection,
+)
+
+ROOT = Path(__file__).parents[2]
+DOC = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+SECTIONS: dict[str, type[BaseModel]] = {
+    "site": SiteSection,
+    "meter": MeterSection,
+    "batteries[]": BatterySection,
+    "control": ControlSection,
+    "history": HistorySection,
+    "web": WebSection,
+}
+
+
+def keys(model: type[BaseModel], prefix: str) -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(f"{prefix}{name}")
+        inner = model_in(field.annotation)
+        found += keys(inner, f"{prefix}{name}.") if inner else []
+    return found
+
+
+KEYS = [
+    *FileSections.model_fields,
+    *(key for name, model in SECTIONS.items() for key in keys(model, f"{name}.")),
+]
+
+
+def test_the_sections_are_those_of_the_file() -> None:
+    assert {name.removesuffix("[]") for name in SECTIONS} < set(FileSections.model_fields)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_documented(key: str) -> None:
+    assert f"`{key}`" in DOC
+
+
+def test_no_documented_key_is_made_up() -> None:
+    documented = re.findall(r"^\| `([^`]+)`", DOC, flags=re.MULTILINE)
+    assert len(documented) > 30
+    assert set(documented) <= set(KEYS)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in NOT_YET])
+def test_every_key_that_is_not_available_yet_says_so(path: tuple[str, ...]) -> None:
+    (row,) = [line for line in DOC.splitlines() if line.startswith(f"| `{'.'.join(path)}`")]
+    assert "(not yet)" in row
+
+
+def test_only_what_is_not_available_says_so() -> None:
+    assert DOC.count("(not yet) |") == len(NOT_YET)
+
+
+def test_the_example_in_the_documentation_is_valid(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOC, flags=re.DOTALL)
+    assert parse_config(example, tmp_path / "home.yaml", REGISTRY).batteries
+
+
+def test_the_contract_names_every_key_too() -> None:
+    names = {key.split(".")[-1] for key in KEYS} - {
+        "hold",
+        "power_w",
+        "until",
+        "L1",
+        "L2",
+        "L3",
+        "token_file",
+    }
+    assert [name for name in sorted(names) if f"{name}:" not in CONTRACT] == []
+
+
+def callers(name: str) -> list[str]:
+    """`file:function` of every call of `name` in the package."""
+    found = []
+    for file in (ROOT / "src").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+                if any(ast.unparse(call).split(".")[-1] == name for call in calls):
+                    found.append(f"{file.name}:{function.name}")
+    return found
+
+
+def test_only_the_users_own_edit_writes_a_phase() -> None:
+    """Law 5: `Controls.set_phase` is what a user's request ends in; nothing else may write the assignment."""
+    assert {caller.split(":")[1] for caller in callers("set_battery_phase")} <= {"set_phase"}
+    assert sorted(callers("set_scalar")) == ["edit.py:set_battery_phase", "edit.py:set_strategy"]
