@@ -5,6 +5,7 @@ or exponential), so the result does not depend on how finely it is called.
 """
 
 import math
+import random
 from collections import deque
 from enum import StrEnum
 
@@ -29,6 +30,8 @@ class BatterySpec(Struct, frozen=True):
     capacity_wh: float = 5120.0
     one_way_efficiency: float = 0.95
     dead_time_s: float = 1.5
+    dead_time_jitter_s: float = 0.0
+    """Each command takes up to this much more or less than `dead_time_s`; their order is kept."""
     ramp_w_s: float = 1250.0
     """Slope toward the command after the dead time; used when `lag_s` is 0."""
     lag_s: float = 0.0
@@ -44,7 +47,10 @@ class BatterySpec(Struct, frozen=True):
 class SimBattery:
     """One battery. Positive power = charging."""
 
-    def __init__(self, spec: BatterySpec, *, soc_pct: float = 50.0, now_s: float = 0.0) -> None:
+    def __init__(
+        self, spec: BatterySpec, *, soc_pct: float = 50.0, now_s: float = 0.0, seed: int = 1
+    ) -> None:
+        """`seed` draws the jitter of the dead time."""
         self.spec = spec
         self.fault = BatteryFault.NONE
         self.now_s = now_s
@@ -54,6 +60,7 @@ class SimBattery:
         self._converter_w = 0.0
         self._target_w = 0.0
         self._pending: deque[tuple[float, float]] = deque()
+        self._random = random.Random(seed)
 
     @property
     def soc_pct(self) -> float:
@@ -74,7 +81,11 @@ class SimBattery:
     def command(self, power_w: float, now_s: float) -> None:
         """Tell the battery a power; it acts on it one dead time later."""
         self.advance(now_s)
-        self._pending.append((now_s + self.spec.dead_time_s, power_w))
+        at_s = now_s + self.spec.dead_time_s
+        if self.spec.dead_time_jitter_s:
+            at_s += self._random.uniform(-self.spec.dead_time_jitter_s, self.spec.dead_time_jitter_s)
+            at_s = max(at_s, now_s, self._pending[-1][0] if self._pending else now_s)
+        self._pending.append((at_s, power_w))
 
     def advance(self, now_s: float) -> None:
         """Let time pass until `now_s` (never backward)."""

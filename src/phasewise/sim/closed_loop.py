@@ -1,24 +1,32 @@
 """A controller and a simulated house, in simulated time: deterministic, no wall clock."""
 
+import random
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.control.freshness import MeterWatch, Verdict, admit
 from phasewise.model import (
+    Alarm,
     BatteryReading,
     BatterySnapshot,
     Command,
     Decision,
     GridReading,
     PhaseReading,
+    ReasonCode,
     Site,
     Snapshot,
 )
 from phasewise.sim.house import DelayLine, MeterSample, SimHouse
 
 TICK_S = 0.1
+"""Resolution of the scorecard. Batteries and energies are exact between ticks; loads change on ticks."""
+LATENESS = 1e-9
+"""Ticks are sums of floats: this much too early is on time."""
 
 
 class Controller(Protocol):
@@ -40,42 +48,104 @@ class LoopTiming(Struct, frozen=True):
     telemetry_cadence_s: float = 2.0
     meter_phase_s: float = 0.0
     """Offset of the meter's samples against the time axis."""
+    current_quantum_a: float = 1.0
+    """Resolution of the meter's currents: whole amps (NL) or 0.01 A (BE)."""
+    dropouts: float = 0.0
+    """Share of the telegrams that never arrive."""
+    telemetry_delay_s: float = 0.0
+    """How old a battery's values are when they are read."""
 
 
 class Trace(Struct):
-    """What happened, at every tick of 0.1 s."""
+    """What happened, at every tick."""
 
+    tick_s: float = TICK_S
     time_s: list[float] = []
     grid_w: list[tuple[float, float, float]] = []
     """True grid power per phase."""
+    current_a: list[tuple[float, float, float]] = []
+    """True RMS current per phase."""
     battery_w: list[tuple[float, ...]] = []
     setpoint_w: list[tuple[float, ...]] = []
+    soc_pct: list[tuple[float, ...]] = []
     writes: list[int] = []
     """Setpoint changes per battery over the run."""
+    write_s: list[list[float]] = []
+    """When each battery was written."""
+    reasons: dict[tuple[str, ReasonCode], list[float]] = {}
+    """By battery and cause: seconds it was given as a reason, Wh it accounts for (given minus wanted)."""
+    alarms: dict[Alarm, float] = {}
+    """Everything that was raised, with the time of the first."""
 
     def total_w(self) -> list[float]:
         """True grid total at every tick."""
-        return [sum(phases) for phases in self.grid_w]
+        return [p1 + p2 + p3 for p1, p2, p3 in self.grid_w]
 
 
-def grid_reading(sample: MeterSample, now_s: float, age_s: float) -> GridReading:
-    """A sample as a DSMR 5 meter shows it: 1 W, whole amps, unsigned."""
-    phases = [
-        PhaseReading(power_w=float(round(w)), current_a=float(round(a)), voltage_v=v)
-        for w, a, v in zip(sample.power_w, sample.current_a, sample.voltage_v, strict=True)
-    ]
+def grid_reading(
+    sample: MeterSample, now_s: float, age_s: float, *, current_quantum_a: float = 1.0
+) -> GridReading:
+    """A sample as a DSMR 5 meter shows it: 1 W, whole amps (or 0.01 A), unsigned."""
+    p1, p2, p3 = sample.power_w
+    a1, a2, a3 = sample.current_a
+    v1, v2, v3 = sample.voltage_v
+    quantum = current_quantum_a
     return GridReading(
         received_s=now_s,
-        total_power_w=float(round(sample.total_w)),
-        phases=(phases[0], phases[1], phases[2]),
+        total_power_w=float(round(p1 + p2 + p3)),
+        phases=(
+            PhaseReading(float(round(p1)), round(a1 / quantum) * quantum, v1),
+            PhaseReading(float(round(p2)), round(a2 / quantum) * quantum, v2),
+            PhaseReading(float(round(p3)), round(a3 / quantum) * quantum, v3),
+        ),
         sample_age_s=age_s,
         meter_time_s=sample.time_s,
-        current_quantum_a=1.0,
+        current_quantum_a=quantum,
     )
 
 
+class _Telemetry:
+    """What one battery says of itself, when it is asked, with the faults that telemetry has."""
+
+    def __init__(self, first_s: float, timing: LoopTiming) -> None:
+        self.next_s = first_s
+        self.reading: BatteryReading | None = None
+        self.frozen = False
+        """While True its values stay as they are, though it goes on answering."""
+        self.delay_s = timing.telemetry_delay_s
+        """How old its values are."""
+        self._cadence_s = timing.telemetry_cadence_s
+        self._answers: deque[BatteryReading] = deque()
+
+    def read(self, house: SimHouse, index: int, now_s: float) -> None:
+        """Ask the battery; the answer counts as of now, however old its values are."""
+        self.next_s += self._cadence_s
+        battery = house.batteries[index][1]
+        battery.advance(now_s)
+        answer = BatteryReading(
+            time_s=now_s,
+            ac_power_w=float(round(battery.ac_power_w)),
+            soc_pct=float(round(battery.soc_pct)),
+            battery_power_w=float(round(battery.dc_power_w)),
+        )
+        if self.frozen and self.reading is not None:
+            self.reading = replace(self.reading, time_s=now_s)
+        elif self.delay_s:
+            self._answers.append(answer)
+            while len(self._answers) > 1 and self._answers[1].time_s <= now_s - self.delay_s:
+                self._answers.popleft()
+            self.reading = replace(self._answers[0], time_s=now_s)
+        else:
+            self.reading = answer
+
+
 class ClosedLoop:
-    """Runs a controller on a house, tick by tick."""
+    """Runs a controller on a house, tick by tick.
+
+    Meter, batteries and connections can be broken and mended between two calls of `run`: set
+    `meter_alive`, `meter_replays`, `reachable[i]`, `telemetry[i].frozen`, `telemetry[i].delay_s` and
+    each battery's own `fault`.
+    """
 
     def __init__(
         self,
@@ -85,69 +155,79 @@ class ClosedLoop:
         *,
         site: Site,
         timing: LoopTiming = LoopTiming(),  # noqa: B008 - frozen
+        tick_s: float = TICK_S,
+        every_tick: bool = False,
+        seed: int = 1,
     ) -> None:
+        """`every_tick`: ask the controller at every tick, also without news. `seed` draws dropouts."""
         self.house = house
         self.ids = tuple(ids)
         self.controller = controller
         self.site = site
         self.timing = timing
-        self.trace = Trace(writes=[0] * len(self.ids))
+        self.trace = Trace(tick_s=tick_s, writes=[0] * len(self.ids), write_s=[[] for _ in self.ids])
         self.meter_alive = True
+        self.meter_replays = False
+        """While True the meter sends its last telegram again and again."""
         self.reachable = [True] * len(self.ids)
+        # Telemetry of several batteries never falls on one instant.
+        self.telemetry = [_Telemetry(0.3 + 0.37 * index, timing) for index in range(len(self.ids))]
+        self._tick_s = tick_s
         self._tick = 0
         self._line = DelayLine(timing.meter_delay_s)
         self._watch = MeterWatch()
+        self._random = random.Random(seed)
         self._next_sample_s = timing.meter_phase_s
+        self._slow_tick_s = 0.0 if every_tick else 1.0
         self._next_slow_tick_s = 0.0
-        self._readings: list[BatteryReading | None] = [None] * len(self.ids)
-        # Telemetry of several batteries never falls on one instant.
-        self._next_read_s = [0.3 + 0.37 * index for index in range(len(self.ids))]
+        self._controlled_s = 0.0
         self._setpoints: list[float | None] = [None] * len(self.ids)
 
     @property
     def now_s(self) -> float:
         """Simulated time."""
-        return self._tick * TICK_S
+        return self._tick * self._tick_s
 
     def run(self, seconds: float) -> Trace:
         """Let that much simulated time pass."""
-        for _ in range(round(seconds / TICK_S)):
+        for _ in range(round(seconds / self._tick_s)):
             self._step()
         return self.trace
 
     def _step(self) -> None:
         now_s = self.now_s
-        self._read_batteries(now_s)
-        if self.meter_alive and now_s >= self._next_sample_s - 1e-9:
-            self._line.put(self.house.sample(now_s))
-            self._next_sample_s += self.timing.meter_cadence_s
-        sample = self._line.due(now_s) if self.meter_alive else None
-        if sample is not None:
-            reading = grid_reading(sample, now_s, self.timing.assumed_delay_s)
+        for index, telemetry in enumerate(self.telemetry):
+            if now_s >= telemetry.next_s - LATENESS:
+                if self.reachable[index]:
+                    telemetry.read(self.house, index, now_s)
+                else:
+                    telemetry.next_s += self.timing.telemetry_cadence_s
+        reading = self._telegram(now_s)
+        if reading is not None:
             self._watch, verdict, _ = admit(self._watch, reading, self.site)
             if verdict is Verdict.ACCEPTED:
                 self._control(now_s, grid_is_new=True)
-        elif now_s >= self._next_slow_tick_s:
+        elif now_s >= self._next_slow_tick_s - LATENESS:
             self._control(now_s, grid_is_new=False)
         self._record(now_s)
         self._tick += 1
 
-    def _read_batteries(self, now_s: float) -> None:
-        for index, (_, battery) in enumerate(self.house.batteries):
-            if now_s < self._next_read_s[index] - 1e-9:
-                continue
-            self._next_read_s[index] += self.timing.telemetry_cadence_s
-            if self.reachable[index]:
-                battery.advance(now_s)
-                self._readings[index] = BatteryReading(
-                    time_s=now_s,
-                    ac_power_w=float(round(battery.ac_power_w)),
-                    soc_pct=float(round(battery.soc_pct)),
-                    battery_power_w=float(round(battery.dc_power_w)),
-                )
+    def _telegram(self, now_s: float) -> GridReading | None:
+        """What the meter sends now, if anything."""
+        if now_s >= self._next_sample_s - LATENESS:
+            self._next_sample_s += self.timing.meter_cadence_s
+            if self.meter_alive and self.meter_replays and self._watch.last is not None:
+                return replace(self._watch.last, received_s=now_s)
+            if not self.timing.dropouts or self._random.random() >= self.timing.dropouts:
+                self._line.put(self.house.sample(now_s))
+        sample = self._line.due(now_s)
+        if sample is None or not self.meter_alive or self.meter_replays:
+            return None
+        timing = self.timing
+        return grid_reading(sample, now_s, timing.assumed_delay_s, current_quantum_a=timing.current_quantum_a)
 
     def _control(self, now_s: float, *, grid_is_new: bool) -> None:
-        self._next_slow_tick_s = now_s + 1.0
+        self._next_slow_tick_s = now_s + self._slow_tick_s
         snapshot = Snapshot(
             time_s=now_s,
             utc_s=now_s,
@@ -155,21 +235,40 @@ class ClosedLoop:
             grid_is_new=grid_is_new,
             grid_cadence_s=self._watch.cadence_s,
             batteries=tuple(
-                BatterySnapshot(i, reading, reading is not None and reachable)
-                for i, reading, reachable in zip(self.ids, self._readings, self.reachable, strict=True)
+                [
+                    BatterySnapshot(i, seen.reading, seen.reading is not None and reachable)
+                    for i, seen, reachable in zip(self.ids, self.telemetry, self.reachable, strict=True)
+                ]
             ),
         )
-        for index, told in enumerate(self.controller.control(snapshot).batteries):
+        decision = self.controller.control(snapshot)
+        self._note(decision, now_s)
+        for index, told in enumerate(decision.batteries):
             if told.command is Command.NONE or told.setpoint_w == self._setpoints[index]:
                 continue
             self._setpoints[index] = told.setpoint_w
             self.trace.writes[index] += 1
+            self.trace.write_s[index].append(now_s)
             if self.reachable[index]:
                 self.house.batteries[index][1].command(told.setpoint_w, now_s)
 
+    def _note(self, decision: Decision, now_s: float) -> None:
+        """Add up the reasons since the decision before, and the alarms."""
+        passed_s = now_s - self._controlled_s
+        self._controlled_s = now_s
+        for told in decision.batteries:
+            for reason in told.reasons:
+                sums = self.trace.reasons.setdefault((told.id, reason.code), [0.0, 0.0])
+                sums[0] += passed_s
+                sums[1] += reason.power_w * passed_s / 3600.0
+        for alarm in decision.alarms:
+            self.trace.alarms.setdefault(alarm, now_s)
+
     def _record(self, now_s: float) -> None:
-        trace = self.trace
+        trace, house = self.trace, self.house
         trace.time_s.append(now_s)
-        trace.grid_w.append(self.house.power_w(now_s))
-        trace.battery_w.append(tuple(b.ac_power_w for _, b in self.house.batteries))
-        trace.setpoint_w.append(tuple(w or 0.0 for w in self._setpoints))
+        trace.grid_w.append(house.power_w(now_s))
+        trace.current_a.append(house.current_a(now_s))
+        trace.battery_w.append(tuple([b.ac_power_w for _, b in house.batteries]))
+        trace.setpoint_w.append(tuple([w or 0.0 for w in self._setpoints]))
+        trace.soc_pct.append(tuple([b.soc_pct for _, b in house.batteries]))

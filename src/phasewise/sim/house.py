@@ -30,39 +30,74 @@ class MeterSample(Struct, frozen=True):
 
 
 class SimHouse:
-    """Loads per phase as a function of time, plus batteries, each on one phase (0, 1, 2)."""
+    """Loads per phase as a function of time, plus batteries, each on one phase (0, 1, 2).
+
+    PV may be part of the loads, as negative power, or be given by itself. It matters for currents
+    only: the power factor is that of the loads. PV and batteries carry no reactive power, so a battery
+    that covers a motor's real power leaves its reactive current on the phase.
+    """
 
     def __init__(
         self,
         loads_w: Callable[[float], PerPhase],
         batteries: Sequence[tuple[int, SimBattery]],
         *,
+        pv_w: Callable[[float], PerPhase] | None = None,
         voltage_v: float = 230.0,
         power_factor: float = 1.0,
         noise_w: float = 0.0,
         seed: int = 1,
     ) -> None:
+        """`pv_w`: PV power per phase, >= 0. `noise_w`: standard deviation of the meter's total."""
         self.loads_w = loads_w
+        self.pv_w = pv_w
         self.batteries = tuple(batteries)
         self.voltage_v = voltage_v
         self.power_factor = power_factor
+        self._reactive = math.tan(math.acos(power_factor))
         self.noise_w = noise_w
         self._random = random.Random(seed)
         self._import_wh = 0.0
         self._export_wh = 0.0
-        self._last: tuple[float, float] | None = None
+        self._at_s = -math.inf
+        self._power_w: PerPhase = (0.0, 0.0, 0.0)
+        self._var: PerPhase = (0.0, 0.0, 0.0)
 
     def power_w(self, now_s: float) -> PerPhase:
         """True grid power per phase at `now_s`, import positive. Batteries advance to that time."""
+        if now_s == self._at_s:
+            return self._power_w
         phases = list(self.loads_w(now_s))
+        self._var = (
+            (0.0, 0.0, 0.0)
+            if not self._reactive
+            else (phases[0] * self._reactive, phases[1] * self._reactive, phases[2] * self._reactive)
+        )
+        if self.pv_w is not None:
+            for index, pv_w in enumerate(self.pv_w(now_s)):
+                phases[index] -= pv_w
         for index, battery in self.batteries:
             battery.advance(now_s)
             phases[index] += battery.ac_power_w
-        self._count(now_s, sum(phases))
-        return (phases[0], phases[1], phases[2])
+        p1, p2, p3 = phases
+        self._count(now_s, p1 + p2 + p3)
+        self._power_w = (p1, p2, p3)
+        return self._power_w
+
+    def current_a(self, now_s: float) -> PerPhase:
+        """True RMS current per phase at `now_s`."""
+        return self._currents(self.power_w(now_s))
+
+    def _currents(self, power_w: PerPhase) -> PerPhase:
+        p1, p2, p3 = power_w
+        volts = self.voltage_v
+        if not self._reactive:
+            return (abs(p1) / volts, abs(p2) / volts, abs(p3) / volts)
+        q1, q2, q3 = self._var
+        return (math.hypot(p1, q1) / volts, math.hypot(p2, q2) / volts, math.hypot(p3, q3) / volts)
 
     def sample(self, now_s: float) -> MeterSample:
-        """What a meter measures at `now_s`: true power with noise, currents by power factor."""
+        """What a meter measures at `now_s`: true power with noise, and the currents that go with it."""
         power_w = self.power_w(now_s)
         if self.noise_w:
             # Noise of the total is noise_w; the phases share it.
@@ -70,26 +105,23 @@ class SimHouse:
             p1, p2, p3 = power_w
             gauss = self._random.gauss
             power_w = (p1 + gauss(0.0, sigma), p2 + gauss(0.0, sigma), p3 + gauss(0.0, sigma))
-        volt_amps = self.voltage_v * self.power_factor
-        p1, p2, p3 = power_w
         return MeterSample(
             time_s=now_s,
             power_w=power_w,
-            current_a=(abs(p1) / volt_amps, abs(p2) / volt_amps, abs(p3) / volt_amps),
+            current_a=self._currents(power_w),
             voltage_v=(self.voltage_v, self.voltage_v, self.voltage_v),
             energy_import_wh=self._import_wh,
             energy_export_wh=self._export_wh,
         )
 
     def _count(self, now_s: float, total_w: float) -> None:
-        if self._last is not None:
-            last_s, last_w = self._last
-            energy_wh = (total_w + last_w) / 2.0 * (now_s - last_s) / 3600.0
+        if now_s > self._at_s > -math.inf:
+            energy_wh = (total_w + sum(self._power_w)) / 2.0 * (now_s - self._at_s) / 3600.0
             if energy_wh > 0:
                 self._import_wh += energy_wh
             else:
                 self._export_wh -= energy_wh
-        self._last = (now_s, total_w)
+        self._at_s = now_s
 
 
 class DelayLine:
