@@ -86,6 +86,8 @@ SECTIONS = {
     HEAD + END + "site: {nominal_voltage_v: 23}\n": "home.yaml:3: site.nominal_voltage_v: 23 is out of range; allowed: 100 to 250",
     HEAD + END + "site: {nominal_voltage_v: .inf}\n": "home.yaml:3: site.nominal_voltage_v: .inf is not a finite number",
     HEAD + END + "site: {nominal_voltage_v: 1e999}\n": "home.yaml:3: site.nominal_voltage_v: 1e999 is not a finite number",
+    HEAD + END + f"web: {{port: 0x{'f' * 5000}}}\n": "home.yaml:3: web.port: this number is too large",
+    HEAD + END + f"web: {{port: {'9' * 5000}}}\n": f"home.yaml:3: web.port: '{'9' * 56}... is not a valid int",
     HEAD + END + "site: {nominal_voltage_v: !!int abc}\n": "home.yaml:3: site.nominal_voltage_v: 'abc' is not a valid int",
     HEAD + END + "site: {name: 12}\n": "home.yaml:3: site.name: 12 is not text: put it in quotes",
     HEAD + END + "site: {name: '  '}\n": "home.yaml:3: site.name: '  ' is empty; allowed: some text",

@@ -9,10 +9,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from phasewise.config.errors import ConfigError, KeyPath, Problem
+from phasewise.config.errors import ConfigError, KeyPath, Problem, shown
 
 _TAG = "tag:yaml.org,2002:"
-_EXACT_INTEGERS = 2.0**53  # whole floats below this are the same number as an int
+_EXACT_INTEGERS = 2**53  # up to this, a whole number is the same as float and as int
 
 _PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
     # (part of the parser's message, what it means, whether the opening place is the one to look at)
@@ -164,7 +164,7 @@ class _Converter:
         try:
             value = self._scalars.construct_object(node)
         except (ValueError, LookupError):
-            self._problem(node, path, f"{node.value!r} is not a valid {kind}")
+            self._problem(node, path, f"{shown(node.value)} is not a valid {kind}")
             return None
         if isinstance(value, float):
             if not math.isfinite(value):
@@ -172,6 +172,9 @@ class _Converter:
                 return None
             if value.is_integer() and abs(value) < _EXACT_INTEGERS:
                 return int(value)
+        elif isinstance(value, int) and abs(value) > _EXACT_INTEGERS:
+            self._problem(node, path, "this number is too large")
+            return None
         return value
 
     def _check_tag(self, node: Node, path: KeyPath, kind: str) -> None:

@@ -1,7 +1,6 @@
 """Notices when the user changes the configuration file."""
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,7 @@ class ConfigWatcher:
 
     def _changed_stamp(self) -> tuple[int, ...] | None:
         """What identifies the file's state, or None while it is too young to tell."""
-        status = os.stat(self._path)  # noqa: PTH116 - one call gives all
+        status = self._path.stat()
         if abs(time.time_ns() - status.st_mtime_ns) < _UNSURE_NS:
             return None
         return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
