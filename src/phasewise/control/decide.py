@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from phasewise.control import health as health_of
 from phasewise.control.allocate import ordered, split
 from phasewise.control.estimate import estimate, forget_load, note_commands
-from phasewise.control.freshness import freshness, lost_after_s
+from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.limits import Unit, is_usable, unit
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
@@ -44,6 +44,7 @@ def decide(
     `strategies` holds every selectable strategy by name. Never raises for what a strategy does:
     a strategy that fails stops the batteries, with an alarm.
     """
+    snapshot = replace(snapshot, batteries=tuple(map(finite, snapshot.batteries)))
     memory = _begin(snapshot, settings, memory)
     meter = _meter_freshness(snapshot, memory)
     healths = tuple(
@@ -63,13 +64,13 @@ def decide(
     wanted_w, regulated = 0.0, RegulateMemory()
     if idle is not None or load is None:
         targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
-    elif snapshot.grid_is_new or memory.regulate.wanted_w is None:
+    elif snapshot.grid_is_new:
         wanted_w, regulated = regulate(intent, load, memory.regulate, snapshot.time_s)
         order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
         targets_w = split(wanted_w, units, order)
     else:
         # No news of the grid: nothing grows, but a new limit holds at once.
-        wanted_w, regulated = memory.regulate.wanted_w, memory.regulate
+        wanted_w, regulated = memory.regulate.wanted_w or 0.0, memory.regulate
         targets_w = [
             min(max(before_w, u.lo_w), u.hi_w) for before_w, u in zip(memory.setpoints_w, units, strict=True)
         ]
@@ -107,8 +108,8 @@ def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
 
 def _meter_freshness(snapshot: Snapshot, memory: Memory) -> Freshness:
     if snapshot.grid is None:
-        waiting_s = snapshot.time_s - (memory.started_s or snapshot.time_s)
-        return Freshness.ABSENT if waiting_s < FIRST_TELEGRAM_S else Freshness.LOST
+        since_s = snapshot.time_s if memory.started_s is None else memory.started_s
+        return Freshness.ABSENT if snapshot.time_s - since_s < FIRST_TELEGRAM_S else Freshness.LOST
     return freshness(snapshot.time_s - snapshot.grid.received_s, snapshot.grid_cadence_s)
 
 

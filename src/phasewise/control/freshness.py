@@ -8,8 +8,9 @@ import math
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from phasewise.model import Connection, Freshness, GridReading, PhaseReading, Site
+from phasewise.model import BatterySnapshot, Connection, Freshness, GridReading, PhaseReading, Site
 
 AGING_CADENCES = 2.0
 LOST_CADENCES = 3.0
@@ -141,6 +142,22 @@ def implausible(reading: GridReading, site: Site, before: GridReading | None = N
             if problem is not None:
                 return f"{phase}: {problem}"
     return _implausible_sum(reading, site, before)
+
+
+def finite(battery: BatterySnapshot) -> BatterySnapshot:
+    """The battery with every value that is no number absent: NaN would spread to all setpoints."""
+    reading = battery.reading
+    if reading is None:
+        return battery
+    values = (reading.ac_power_w, reading.soc_pct, reading.pv_power_w, reading.readback_w)
+    known = [None if value is None or not math.isfinite(value) else value for value in values]
+    if known == list(values):
+        return battery
+    ac_power_w, soc_pct, pv_power_w, readback_w = known
+    cleaned = replace(
+        reading, ac_power_w=ac_power_w, soc_pct=soc_pct, pv_power_w=pv_power_w, readback_w=readback_w
+    )
+    return replace(battery, reading=cleaned)
 
 
 def _implausible_phase(reading: PhaseReading, site: Site, fuse_a: float) -> str | None:
