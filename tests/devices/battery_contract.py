@@ -356,7 +356,7 @@ class BatteryContract:
         assert (await bench.driver.read()).soc_pct == pytest.approx(50, abs=1)
 
     async def test_cancelled_at_any_point_it_goes_on(self, bench: BatteryBench):
-        calls = [lambda: bench.driver.read(), lambda: bench.driver.apply(-350.0, rewrite=True)]
+        calls = [bench.driver.read, lambda: bench.driver.apply(-350.0, rewrite=True)]
         for n in range(24):
             task = asyncio.ensure_future(calls[n % 2]())
             await asyncio.sleep(0.0015 * n)

@@ -4,6 +4,7 @@ Written from the Modbus specifications, independently of the client: framing and
 """
 
 import asyncio
+import contextlib
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -106,6 +107,7 @@ class ModbusServer:
         self._fault = Fault.NONE
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
         self._closed_s = float("-inf")
 
     def read_register(self, address: int) -> int:
@@ -148,11 +150,12 @@ class ModbusServer:
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Drop all clients and stop. Idempotent."""
+        """Drop all clients and stop, when the last answer in the making is done. Idempotent."""
         if self._server is not None:
             self._server.close()
             self._server = None
         self._hang_up()
+        await asyncio.gather(*self._conversations)
 
     def _hang_up(self) -> None:
         for writer in tuple(self._clients):
@@ -163,11 +166,12 @@ class ModbusServer:
             writer.transport.abort()
             return
         self._clients.add(writer)
+        conversation = asyncio.create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
         try:
-            await self._converse(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client left
+            await conversation
         finally:
+            self._conversations.discard(conversation)
             self._clients.discard(writer)
             self._closed_s = asyncio.get_running_loop().time()
             writer.transport.abort()
@@ -185,6 +189,10 @@ class ModbusServer:
         return False
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):  # the client left
+            await self._answer_requests(reader, writer)
+
+    async def _answer_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
         earliest_s = loop.time() + _TOLERANCE * self.rules.settle_s
         while True:
