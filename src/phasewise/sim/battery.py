@@ -59,6 +59,7 @@ class SimBattery:
         self.discharged_wh = 0.0
         self._converter_w = 0.0
         self._target_w = 0.0
+        self._refuses = False
         self._pending: deque[tuple[float, float]] = deque()
         self._random = random.Random(seed)
 
@@ -93,6 +94,7 @@ class SimBattery:
             at_s, power_w = self._pending.popleft()
             self._run_until(at_s)
             self._target_w = self._admit(power_w)
+            self._refuses = self._must_refuse()
         self._run_until(now_s)
 
     def _admit(self, power_w: float) -> float:
@@ -107,15 +109,21 @@ class SimBattery:
 
     def _run_until(self, at_s: float) -> None:
         while at_s > self.now_s:
-            target_w = self._target_w
-            if (target_w > 0 and self._full) or (target_w < 0 and self._empty):
-                target_w = 0.0
-            duration_s = at_s - self.now_s
-            # SoC refusal is noticed within a second, so one stretch is never longer than that.
-            if self._converter_w != target_w or target_w:
-                duration_s = min(duration_s, 1.0)
+            target_w = 0.0 if self._refuses else self._target_w
+            until_s = at_s
+            if self._converter_w != target_w or self._target_w:
+                until_s = min(at_s, math.floor(self.now_s) + 1.0)
+            duration_s = until_s - self.now_s
             self._store(self._move(target_w, duration_s) * duration_s / 3600.0)
-            self.now_s = at_s if duration_s == at_s - self.now_s else self.now_s + duration_s
+            self.now_s = until_s
+            if until_s == math.floor(until_s):
+                # Looked at on whole seconds only, so that it does not matter when this is called.
+                self._refuses = self._must_refuse()
+
+    def _must_refuse(self) -> bool:
+        if self._target_w > 0:
+            return self.energy_wh >= self.spec.capacity_wh
+        return self._target_w < 0 and self.soc_pct <= self.spec.min_soc_pct
 
     def _move(self, target_w: float, duration_s: float) -> float:
         """Let the converter run toward the target; return its mean power over the stretch."""
@@ -141,11 +149,3 @@ class SimBattery:
         else:
             self.discharged_wh -= ac_wh
             self.energy_wh = max(self.energy_wh + ac_wh / efficiency, 0.0)
-
-    @property
-    def _full(self) -> bool:
-        return self.energy_wh >= self.spec.capacity_wh
-
-    @property
-    def _empty(self) -> bool:
-        return self.soc_pct <= self.spec.min_soc_pct
