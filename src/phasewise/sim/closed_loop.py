@@ -244,7 +244,8 @@ class ClosedLoop:
         decision = self.controller.control(snapshot)
         self._note(decision, now_s)
         for index, told in enumerate(decision.batteries):
-            if told.command is Command.NONE or told.setpoint_w == self._setpoints[index]:
+            unchanged = told.command is Command.SET and told.setpoint_w == self._setpoints[index]
+            if told.command is Command.NONE or unchanged:
                 continue
             self._setpoints[index] = told.setpoint_w
             self.trace.writes[index] += 1
