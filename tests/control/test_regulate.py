@@ -13,15 +13,16 @@ from phasewise.model.memory import RegulateMemory
 HOLD_ZERO = Intent(grid_target_w=0.0)
 
 
-def load(power_w: float) -> Load:
-    return Load(power_w, power_w, power_w)
+def load(power_w: float, slope_w_s: float = 0.0) -> Load:
+    """As of one second before 6.0 s; the batteries take 1.5 s."""
+    return Load(power_w, power_w, power_w, at_s=5.0, slope_w_s=slope_w_s, dead_time_s=1.5)
 
 
 def follow(loads_w: list[float], intent: Intent = HOLD_ZERO) -> list[float]:
     """The wanted sum for a load sampled every second."""
     memory, wanted = RegulateMemory(), []
     for second, load_w in enumerate(loads_w):
-        wanted_w, memory = regulate(intent, load(load_w), memory, float(second))
+        wanted_w, memory = regulate(intent, load(load_w), memory, float(second), 1.0)
         assert memory.wanted_w == wanted_w
         wanted.append(wanted_w)
     return wanted
@@ -70,13 +71,13 @@ def test_small_corrections_keep_their_distance() -> None:
 
 
 def test_the_first_call_asks_for_the_whole() -> None:
-    assert regulate(HOLD_ZERO, load(700.0), RegulateMemory(), 0.0)[0] == -700.0
+    assert regulate(HOLD_ZERO, load(700.0), RegulateMemory(), 0.0, 1.0)[0] == -700.0
 
 
 def test_a_wanted_battery_power_is_passed_on_and_leaves_bumplessly() -> None:
-    wanted_w, memory = regulate(Intent(battery_power_w=2000.0), load(700.0), RegulateMemory(-500.0), 5.0)
+    wanted_w, memory = regulate(Intent(battery_power_w=2000.0), load(700.0), RegulateMemory(-500.0), 5.0, 1.0)
     assert wanted_w == 2000.0
-    assert regulate(HOLD_ZERO, load(700.0), memory, 6.0)[0] == -700.0
+    assert regulate(HOLD_ZERO, load(700.0), memory, 6.0, 1.0)[0] == -700.0
 
 
 @given(st.floats(-3000.0, 3000.0), st.lists(st.floats(-40.0, 40.0), min_size=20, max_size=60))
@@ -88,3 +89,9 @@ def test_smoothing_never_flips_a_sign(load_w: float, noise: list[float]) -> None
         assert max(wanted) <= 0
     if max(loads_w) < 0:
         assert min(wanted) >= 0
+
+
+def test_a_slope_is_met_where_it_will_be() -> None:
+    """40 W/s, one second since the sample, 1.5 s dead time, and half of the second that it stands."""
+    wanted_w, _ = regulate(HOLD_ZERO, load(700.0, slope_w_s=40.0), RegulateMemory(), 6.0, 1.0)
+    assert wanted_w == -700.0 - 40.0 * (1.0 + 1.5 + 0.5)

@@ -36,10 +36,10 @@ def split(wanted_w: float, units: Sequence[Unit], order: Sequence[int]) -> list[
         at_w = min(max(powers_w[index] + rest_w, unit.lo_w), unit.hi_w)
         rest_w -= at_w - powers_w[index]
         powers_w[index] = at_w
-    return [_stepped(power_w, unit) for power_w, unit in zip(powers_w, units, strict=True)]
+    return [stepped(power_w, unit) for power_w, unit in zip(powers_w, units, strict=True)]
 
 
-def _stepped(power_w: float, unit: Unit) -> float:
+def stepped(power_w: float, unit: Unit) -> float:
     """The nearest power that the unit can run at, inside its box."""
     if power_w == 0.0:
         return 0.0

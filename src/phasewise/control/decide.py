@@ -11,6 +11,7 @@ from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.limits import Unit, is_usable, unit
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
+from phasewise.control.steer import steer
 from phasewise.control.strategies.base import Strategy
 from phasewise.model import (
     Alarm,
@@ -65,9 +66,14 @@ def decide(
     if idle is not None or load is None:
         targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
     elif snapshot.grid_is_new:
-        wanted_w, regulated = regulate(intent, load, memory.regulate, snapshot.time_s)
+        now_s = snapshot.time_s
+        wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
         order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
-        targets_w = split(wanted_w, units, order)
+        if memory.regulate.wanted_w is None:
+            targets_w = split(wanted_w, units, order)
+        else:
+            targets_w, steered = steer(wanted_w, units, order, memory.setpoints_w, memory.steer, now_s)
+            memory = replace(memory, steer=steered)
     else:
         # No news of the grid: nothing grows, but a new limit holds at once.
         wanted_w, regulated = memory.regulate.wanted_w or 0.0, memory.regulate

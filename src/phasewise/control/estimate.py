@@ -14,24 +14,31 @@ finds out which one it is.
 from msgspec import Struct
 from msgspec.structs import replace
 
+from phasewise.control.dead_time import (
+    DEAD_TIME_USUAL_S,
+    RAMP_MAX_W_S,
+    RAMP_MIN_W_S,
+    TELEMETRY_LAG_S,
+    hear,
+)
 from phasewise.model.memory import EstimateMemory, TimedPower, Track
 from phasewise.model.snapshot import BatterySnapshot, Snapshot
 
-DEAD_TIME_MIN_S = 0.2
-DEAD_TIME_MAX_S = 4.3
-"""Marstek units were seen to take 0.3 to 4 s from a write to the first change, writing included."""
-RAMP_MIN_W_S = 500.0
-"""The slowest rise that a household battery was seen with; also covers the tail of a 1 s lag."""
-RAMP_MAX_W_S = 12_500.0
-"""Full power in 0.2 s."""
 PENDING_AT_MOST = 32
 """Readings that wait for the next meter sample: more than a 10 s meter lets gather; a silent one lets go."""
-TELEMETRY_LAG_S = 1.0
-"""A device may refresh its own registers this much later than it moves."""
 TELEMETRY_TOLERANCE_W = 50.0
 TELEMETRY_TOLERANCE = 0.12
 """A unit that runs this far off its setpoint obeys: the loop takes the difference for load, and the
 integral action of unit gain removes it."""
+
+SLOPE_S = 5.0
+"""A slope must last this long to be believed: a step never does."""
+SLOPE_WINDOW_S = 6.5
+"""And it is measured over the last samples only."""
+SLOPE_MIN_W_S = 12.0
+"""Sixty watts in five seconds: beyond the noise of a meter and of idle appliances."""
+SLOPE_EVEN = 0.35
+"""Each half of a slope carries at least this share of the rise; a step carries all of it in one half."""
 
 
 class Load(Struct, frozen=True):
@@ -41,6 +48,12 @@ class Load(Struct, frozen=True):
     """Best estimate, inside the interval."""
     lo_w: float
     hi_w: float
+    at_s: float
+    """The meter's instant that it speaks of."""
+    slope_w_s: float
+    """How fast it has risen steadily for some seconds; 0 when it has not."""
+    dead_time_s: float
+    """How long the batteries take to act on a command, in the middle of what is possible."""
 
 
 def estimate(
@@ -65,18 +78,50 @@ def estimate(
         hi_w += track.hi_w
         tracks.append(track)
     load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
-    load_w = memory.load_w
-    if load_w is None:
+    slope_w_s = _slope_w_s(memory.history)
+    if memory.load_w is None:
         # After a loss of the meter the batteries have had time to stop: their readings know better
         # than the middle of the interval.
         load_w = snapshot.grid.total_power_w - sum(track.read_w for track in tracks)
+    elif memory.history and at_s > memory.history[-1].time_s:
+        load_w = memory.load_w + slope_w_s * (at_s - memory.history[-1].time_s)
+    else:
+        load_w = memory.load_w
     load_w = min(max(load_w, load_lo_w), load_hi_w)
-    return Load(load_w, load_lo_w, load_hi_w), EstimateMemory(load_w=load_w, tracks=tuple(tracks))
+    dead_times_s = [(track.dead_lo_s + track.dead_hi_s) / 2.0 for track in tracks if track.seen]
+    load = Load(
+        power_w=load_w,
+        lo_w=load_lo_w,
+        hi_w=load_hi_w,
+        at_s=at_s,
+        slope_w_s=slope_w_s,
+        dead_time_s=sum(dead_times_s) / len(dead_times_s) if dead_times_s else DEAD_TIME_USUAL_S,
+    )
+    history = _with(memory.history, TimedPower(at_s, load_w))
+    return load, EstimateMemory(load_w=load_w, history=history, tracks=tuple(tracks))
+
+
+def _with(history: tuple[TimedPower, ...], newest: TimedPower) -> tuple[TimedPower, ...]:
+    since_s = newest.time_s - SLOPE_WINDOW_S
+    return (*(past for past in history if since_s < past.time_s < newest.time_s), newest)
+
+
+def _slope_w_s(history: tuple[TimedPower, ...]) -> float:
+    """The steady slope of the last few load estimates, 0 when there is none."""
+    if not history or history[-1].time_s - history[0].time_s < SLOPE_S:
+        return 0.0
+    first, last = history[0], history[-1]
+    rise_w = last.power_w - first.power_w
+    slope_w_s = rise_w / (last.time_s - first.time_s)
+    if abs(slope_w_s) < SLOPE_MIN_W_S:
+        return 0.0
+    share = (history[len(history) // 2].power_w - first.power_w) / rise_w
+    return slope_w_s if SLOPE_EVEN <= share <= 1.0 - SLOPE_EVEN else 0.0
 
 
 def forget_load(memory: EstimateMemory) -> EstimateMemory:
     """The meter was lost: what the house drew then says nothing of now."""
-    return replace(memory, load_w=None)
+    return replace(memory, load_w=None, history=())
 
 
 def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: float) -> EstimateMemory:
@@ -87,7 +132,7 @@ def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: 
         else replace(track, commands=(*track.commands, TimedPower(now_s, setpoints_w[track.id])))
         for track in memory.tracks
     )
-    return EstimateMemory(load_w=memory.load_w, tracks=tracks)
+    return replace(memory, tracks=tracks)
 
 
 def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track:
@@ -122,7 +167,7 @@ def advance(track: Track, to_s: float) -> Track:
     for reading in track.pending:
         if reading.time_s > to_s:
             break
-        track = _believe(_run(track, reading.time_s), reading)
+        track = _believe(hear(_run(track, reading.time_s), reading), reading)
         track = replace(track, pending=track.pending[1:])
     return _run(track, to_s)
 
@@ -132,17 +177,14 @@ def _run(track: Track, to_s: float) -> Track:
     at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
     if to_s <= at_s:
         return track
-    commands = track.commands
     while at_s < to_s:
-        until_s, low_w, high_w = _targets(commands, at_s, to_s)
+        until_s, low_w, high_w = _targets(track, at_s, to_s)
         span_s = until_s - at_s
         hi_w = _toward(hi_w, high_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
         lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
         at_s = until_s
     # A reading may still speak of what was in force while it was taken.
-    return replace(
-        track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(commands, to_s - TELEMETRY_LAG_S)
-    )
+    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(track, to_s - TELEMETRY_LAG_S))
 
 
 def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
@@ -152,18 +194,19 @@ def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: flo
     return max(target_w, value_w - least_down_w)
 
 
-def _targets(commands: tuple[TimedPower, ...], at_s: float, to_s: float) -> tuple[float, float, float]:
+def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, float]:
     """Lowest and highest command that may be acted on from `at_s`, and until when that holds."""
     until_s = to_s
     low_w, high_w = float("inf"), float("-inf")
+    commands = track.commands
     last = len(commands) - 1
     for index, command in enumerate(commands):
-        begins_s = command.time_s + DEAD_TIME_MIN_S if index else float("-inf")
+        begins_s = command.time_s + track.dead_lo_s if index else float("-inf")
         if begins_s > at_s:
             until_s = min(until_s, begins_s)
             break
         if index < last:
-            ends_s = commands[index + 1].time_s + DEAD_TIME_MAX_S
+            ends_s = commands[index + 1].time_s + track.dead_hi_s
             if ends_s <= at_s:
                 continue
             until_s = min(until_s, ends_s)
@@ -171,10 +214,10 @@ def _targets(commands: tuple[TimedPower, ...], at_s: float, to_s: float) -> tupl
     return until_s, low_w, high_w
 
 
-def _in_force(commands: tuple[TimedPower, ...], at_s: float) -> tuple[TimedPower, ...]:
+def _in_force(track: Track, at_s: float) -> tuple[TimedPower, ...]:
     """Without the commands that are certainly superseded by `at_s`."""
-    drop = 0
-    while drop + 1 < len(commands) and commands[drop + 1].time_s + DEAD_TIME_MAX_S <= at_s:
+    drop, commands = 0, track.commands
+    while drop + 1 < len(commands) and commands[drop + 1].time_s + track.dead_hi_s <= at_s:
         drop += 1
     return commands[drop:]
 
@@ -184,8 +227,8 @@ def _believe(track: Track, reading: TimedPower) -> Track:
     power_w = reading.power_w
     tolerance_w = max(TELEMETRY_TOLERANCE_W, TELEMETRY_TOLERANCE * abs(power_w))
     taken_s = reading.time_s - TELEMETRY_LAG_S
-    _, low_w, high_w = _targets(track.commands, taken_s, taken_s)
-    _, low_now_w, high_now_w = _targets(track.commands, track.at_s, track.at_s)
+    _, low_w, high_w = _targets(track, taken_s, taken_s)
+    _, low_now_w, high_now_w = _targets(track, track.at_s, track.at_s)
     low_w, high_w = min(low_w, low_now_w), max(high_w, high_now_w)
     # Since the reading was taken the unit may have moved on, toward anything it was told.
     moved_w = RAMP_MAX_W_S * (track.at_s - taken_s)

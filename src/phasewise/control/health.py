@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from phasewise.control.estimate import DEAD_TIME_MAX_S, RAMP_MIN_W_S
+from phasewise.control.dead_time import DEAD_TIME_MAX_S, RAMP_MIN_W_S
 from phasewise.model import Alarm, AlarmCode, BatterySettings, BatterySnapshot, Severity
 from phasewise.model.memory import HealthMemory
 

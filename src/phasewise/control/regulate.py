@@ -20,12 +20,17 @@ TRIM_INTERVAL_S = 10.0
 
 
 def regulate(
-    intent: Intent, load: Load, memory: RegulateMemory, now_s: float
+    intent: Intent, load: Load, memory: RegulateMemory, now_s: float, cadence_s: float
 ) -> tuple[float, RegulateMemory]:
-    """The wanted sum of all batteries, charging positive, in W."""
+    """The wanted sum of all batteries, charging positive, in W.
+
+    `cadence_s`: the meter's, which is how long a decision stands.
+    """
     if intent.battery_power_w is not None:
         return intent.battery_power_w, RegulateMemory(wanted_w=intent.battery_power_w)
-    wanted_w = (intent.grid_target_w or 0.0) - load.power_w
+    # A steady slope (the sun) is met where it will be when the command works, in the middle of its time.
+    ahead_s = now_s - load.at_s + load.dead_time_s + cadence_s / 2.0
+    wanted_w = (intent.grid_target_w or 0.0) - load.power_w - load.slope_w_s * ahead_s
     before_w = memory.wanted_w
     if before_w is None or abs(wanted_w - before_w) >= JUMP_W:
         return wanted_w, RegulateMemory(wanted_w=wanted_w, changed_s=now_s)

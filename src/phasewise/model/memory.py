@@ -26,12 +26,19 @@ class Track(Struct, frozen=True):
     """Time of the newest reading taken in."""
     read_w: float = 0.0
     """AC power in that reading."""
+    dead_lo_s: float = 0.2
+    dead_hi_s: float = 4.3
+    """Its dead time lies between these: all that is possible, until it was seen to act on commands."""
+    seen: tuple[tuple[float, float], ...] = ()
+    """Bounds of the dead time from the last telling readings."""
 
 
 class EstimateMemory(Struct, frozen=True):
     """Memory of the load estimate."""
 
     load_w: float | None = None
+    history: tuple[TimedPower, ...] = ()
+    """The last few estimates, oldest first."""
     tracks: tuple[Track, ...] = ()
 
 
@@ -44,6 +51,13 @@ class RegulateMemory(Struct, frozen=True):
     """Filtered error that is too small to act on at once."""
     changed_s: float = float("-inf")
     """When a small error was last acted on."""
+
+
+class SteerMemory(Struct, frozen=True):
+    """Memory of the way from one split to the next."""
+
+    looked_s: float = float("-inf")
+    """When power was last handed over or looked for; after a large step, set ahead to wait for quiet."""
 
 
 class HealthMemory(Struct, frozen=True):
@@ -95,6 +109,7 @@ class Memory(Struct, frozen=True):
     """Samples in a row since the start or since the meter was lost; control begins at the second."""
     estimate: EstimateMemory = EstimateMemory()
     regulate: RegulateMemory = RegulateMemory()
+    steer: SteerMemory = SteerMemory()
     health: tuple[HealthMemory, ...] = ()
     setpoints_w: tuple[float, ...] = ()
     """What each battery was told last, in the order of the settings."""

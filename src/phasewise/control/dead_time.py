@@ -1,0 +1,73 @@
+"""How long a battery takes to act on a command, learnt from watching it.
+
+While all commands under way point the same way, a reading tells which of them the battery acts on: one
+that it has passed the goal of the command before has begun, and one whose predecessor's goal it still rests
+at has not. Bounds of the last few readings are intersected; where they contradict each other (the dead
+time changes from command to command) they are united.
+"""
+
+from msgspec.structs import replace
+
+from phasewise.model.memory import TimedPower, Track
+
+DEAD_TIME_MIN_S = 0.2
+DEAD_TIME_MAX_S = 4.3
+"""Marstek units were seen to take 0.3 to 4 s from a write to the first change, writing included."""
+DEAD_TIME_USUAL_S = 1.5
+"""Taken for the middle until a battery was seen to move: a Marstek v3 with a meter's worth of luck."""
+RAMP_MIN_W_S = 500.0
+"""The slowest rise that a household battery was seen with; also covers the tail of a 1 s lag."""
+RAMP_MAX_W_S = 12_500.0
+"""Full power in 0.2 s."""
+TELEMETRY_LAG_S = 1.0
+"""A device may refresh its own registers this much later than it moves."""
+TOLERANCE_W = 25.0
+TOLERANCE = 0.04
+"""A battery rests at a setpoint when its reading is this near to it."""
+READINGS = 8
+"""Bounds remembered: about as many as one busy minute gives."""
+NARROWEST_S = 0.6
+"""Never sure to better than +-0.3 s: the write itself takes that long to reach the device."""
+EVERYTHING = (DEAD_TIME_MIN_S, DEAD_TIME_MAX_S)
+
+
+def hear(track: Track, reading: TimedPower) -> Track:
+    """Learn from a reading what it tells of the dead time."""
+    bounds = _bounds(track.commands, reading)
+    if bounds == EVERYTHING:
+        return track
+    seen = (*track.seen[1 - READINGS :], bounds)
+    dead_lo_s, dead_hi_s = _together(seen)
+    return replace(track, seen=seen, dead_lo_s=dead_lo_s, dead_hi_s=dead_hi_s)
+
+
+def _bounds(commands: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, float]:
+    """The dead times that one reading allows."""
+    lo_s, hi_s = EVERYTHING
+    start_w = commands[0].power_w
+    way = 1.0 if commands[-1].power_w >= start_w else -1.0
+    tolerance_w = max(TOLERANCE_W, TOLERANCE * abs(reading.power_w))
+    gone_w = (reading.power_w - start_w) * way
+    goal_w = 0.0
+    for command in commands[1:]:
+        next_w = (command.power_w - start_w) * way
+        if next_w < goal_w:
+            return EVERYTHING
+        if reading.time_s > command.time_s and next_w - goal_w > 2.0 * tolerance_w:
+            if gone_w > goal_w + tolerance_w:
+                hi_s = min(hi_s, reading.time_s - command.time_s)
+            elif gone_w >= goal_w - tolerance_w:
+                # It may have begun and not be out of the tolerance yet.
+                began_s = reading.time_s - TELEMETRY_LAG_S - tolerance_w / RAMP_MIN_W_S
+                lo_s = max(lo_s, began_s - command.time_s)
+        goal_w = next_w
+    return lo_s, hi_s
+
+
+def _together(seen: tuple[tuple[float, float], ...]) -> tuple[float, float]:
+    lo_s, hi_s = max(lo for lo, _ in seen), min(hi for _, hi in seen)
+    if lo_s > hi_s:
+        lo_s, hi_s = min(lo for lo, _ in seen), max(hi for _, hi in seen)
+    middle_s = (lo_s + hi_s) / 2.0
+    lo_s, hi_s = min(lo_s, middle_s - NARROWEST_S / 2.0), max(hi_s, middle_s + NARROWEST_S / 2.0)
+    return max(lo_s, DEAD_TIME_MIN_S), min(hi_s, DEAD_TIME_MAX_S)
