@@ -18,8 +18,13 @@ from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
 from phasewise.config import ConfigError, TokenError, load_config
+from phasewise.explain import reason_text
 from phasewise.logs import set_up_logging
 from phasewise.registry import PluginError, Plugins, load_plugins
+from phasewise.sim import report as reports
+from phasewise.sim import scorecard as scoring
+from phasewise.sim import simulate as simulation
+from phasewise.sim.run import ControllerName
 from phasewise.web import ServerStartError
 
 EXIT_FAILED = 1
@@ -112,6 +117,87 @@ def bench(
     for what, measured, most in bench_rows(result):
         table.add_row(what, measured, most)
     out.print(table)
+
+
+@cli.command()
+def simulate(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO|CSV",
+            help="A scenario file (.yaml), a packaged scenario, or a recording: t,L1_w,L2_w,L3_w.",
+        ),
+    ],
+    config: Annotated[Path | None, typer.Option(help="Take site, batteries and settings from it.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report with plots: one HTML file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws noise and timing.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show what Phasewise would have done on a scenario, or on your own recording."""
+    plugins = _plugins()
+    with _startable():
+        loaded = simulation.open_scenario(what)
+        own = None if config is None else load_config(config, plugins.registry())
+    result = simulation.simulate(loaded, plugins.strategies, config=own, seed=seed)
+    if report is not None:
+        _write(report, reports.simulation_report(result, reason_text))
+    if as_json:
+        out.print_json(msgspec.json.encode(result.summary).decode())
+        return
+    table = Table(result.summary.title, "without batteries", "with Phasewise")
+    for row in simulation.summary_rows(result.summary):
+        table.add_row(*row)
+    out.print(table)
+    for assumption in result.summary.assumptions:
+        out.print(assumption, markup=False)
+
+
+@cli.command()
+def scorecard(
+    only: Annotated[list[str] | None, typer.Option(help="Rows with this in their name.")] = None,
+    controller: Annotated[
+        ControllerName, typer.Option(help="What is put on the plant.")
+    ] = ControllerName.OURS,
+    seeds: Annotated[int | None, typer.Option(min=1, help="At most this many seeds a row.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Beside other controllers.")] = False,
+    stability: Annotated[
+        Path | None, typer.Option(help="Instead: write a map of where a step settles to this HTML file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the quality of control in closed loop. Fails if a figure misses what it must reach."""
+    strategies = _plugins().strategies
+    if stability is not None:
+        with err.status("Trying every dead time, ramp and meter cadence"):
+            cells = scoring.stability(strategies)
+        _write(stability, reports.stability_report(cells))
+        return
+    with _startable():
+        rows = scoring.chosen(only or [])
+    scorer = scoring.Scorer(strategies, controller=controller, seeds=seeds, compare=compare)
+    lines = []
+    for loaded in rows:
+        with err.status(f"Running {loaded.name}"):
+            lines += scorer.lines(loaded)
+    if as_json:
+        out.print_json(msgspec.json.encode(lines).decode())
+    else:
+        header, cells_of = scoring.table(lines)
+        table = Table(*header)
+        for row in cells_of:
+            table.add_row(*row)
+        out.print(table)
+    if any(line.failed for line in lines):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        err.print(f"{path} cannot be written: {error.strerror or error}", markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    err.print(f"Wrote {path}", markup=False)
 
 
 @cli.command()

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from phasewise.sim.strict import Percent, Positive, PositiveShare, Power, Seconds
+
 
 class BatteryFault(StrEnum):
     """What can be wrong with a simulated battery."""
@@ -25,22 +27,22 @@ class BatteryFault(StrEnum):
 class BatterySpec(Struct, frozen=True):
     """Parameters of one simulated battery."""
 
-    max_charge_w: float = 2500.0
-    max_discharge_w: float = 2500.0
-    capacity_wh: float = 5120.0
-    one_way_efficiency: float = 0.95
-    dead_time_s: float = 1.5
-    dead_time_jitter_s: float = 0.0
+    max_charge_w: Power = 2500.0
+    max_discharge_w: Power = 2500.0
+    capacity_wh: Positive = 5120.0
+    one_way_efficiency: PositiveShare = 0.95
+    dead_time_s: Seconds = 1.5
+    dead_time_jitter_s: Seconds = 0.0
     """Each command takes up to this much more or less than `dead_time_s`; their order is kept."""
-    ramp_w_s: float = 1250.0
+    ramp_w_s: Positive = 1250.0
     """Slope toward the command after the dead time; used when `lag_s` is 0."""
-    lag_s: float = 0.0
+    lag_s: Seconds = 0.0
     """Time constant of a first-order approach instead of the ramp."""
-    min_soc_pct: float = 10.0
+    min_soc_pct: Percent = 10.0
     """Below this the unit itself refuses to discharge, whatever it is told."""
-    min_power_w: float = 0.0
+    min_power_w: Power = 0.0
     """Commands smaller than this are run as 0 W."""
-    standby_w: float = 0.0
+    standby_w: Power = 0.0
     """Drawn from the grid whenever the unit is at 0 W."""
 
 
@@ -90,6 +92,9 @@ class SimBattery:
 
     def advance(self, now_s: float) -> None:
         """Let time pass until `now_s` (never backward)."""
+        if not self._pending and not self._target_w and not self._converter_w:
+            self.now_s = max(self.now_s, now_s)
+            return
         while self._pending and self._pending[0][0] <= now_s:
             at_s, power_w = self._pending.popleft()
             self._run_until(at_s)
@@ -129,6 +134,8 @@ class SimBattery:
         """Let the converter run toward the target; return its mean power over the stretch."""
         start_w = self._converter_w
         gap_w = target_w - start_w
+        if not gap_w:
+            return target_w
         if self.spec.lag_s > 0:
             tau_s = self.spec.lag_s
             rest = math.exp(-duration_s / tau_s)

@@ -30,7 +30,7 @@ class MeterSample(Struct, frozen=True):
 
 
 class SimHouse:
-    """Loads per phase as a function of time, plus batteries, each on one phase (0, 1, 2).
+    """Loads per phase as a function of time, plus batteries.
 
     PV may be part of the loads, as negative power, or be given by itself. It matters for currents
     only: the power factor is that of the loads. PV and batteries carry no reactive power, so a battery
@@ -40,7 +40,7 @@ class SimHouse:
     def __init__(
         self,
         loads_w: Callable[[float], PerPhase],
-        batteries: Sequence[tuple[int, SimBattery]],
+        batteries: Sequence[tuple[int | None, SimBattery]],
         *,
         pv_w: Callable[[float], PerPhase] | None = None,
         voltage_v: float = 230.0,
@@ -48,7 +48,10 @@ class SimHouse:
         noise_w: float = 0.0,
         seed: int = 1,
     ) -> None:
-        """`pv_w`: PV power per phase, >= 0. `noise_w`: standard deviation of the meter's total."""
+        """Batteries with the phase (0, 1, 2) they feed; None = all three evenly.
+
+        `pv_w`: PV power per phase, >= 0. `noise_w`: standard deviation of the meter's total.
+        """
         self.loads_w = loads_w
         self.pv_w = pv_w
         self.batteries = tuple(batteries)
@@ -74,11 +77,14 @@ class SimHouse:
             else (phases[0] * self._reactive, phases[1] * self._reactive, phases[2] * self._reactive)
         )
         if self.pv_w is not None:
-            for index, pv_w in enumerate(self.pv_w(now_s)):
-                phases[index] -= pv_w
+            phases = [load_w - pv_w for load_w, pv_w in zip(phases, self.pv_w(now_s), strict=True)]
         for index, battery in self.batteries:
             battery.advance(now_s)
-            phases[index] += battery.ac_power_w
+            if index is not None:
+                phases[index] += battery.ac_power_w
+            else:
+                third_w = battery.ac_power_w / 3.0
+                phases = [power_w + third_w for power_w in phases]
         p1, p2, p3 = phases
         self._count(now_s, p1 + p2 + p3)
         self._power_w = (p1, p2, p3)

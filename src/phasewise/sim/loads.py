@@ -7,26 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from phasewise.config import ConfigError, Problem
 from phasewise.model import Phase
 from phasewise.sim.house import PerPhase
 from phasewise.sim.household import Household
+from phasewise.sim.strict import Positive, PositiveShare, Power, Seconds, Strict, Watts
 
 LoadFunction = Callable[[float], PerPhase]
 """Seconds of the scenario (negative while it warms up) to W per phase."""
 ON_TIME_S = 1e-9
 """Ticks are sums of floats: this much too early is on time."""
-
-Watts = Annotated[float, Meta(ge=-1e6, le=1e6)]
-Seconds = Annotated[float, Meta(ge=0)]
-Duration = Annotated[float, Meta(gt=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-
-
-class Strict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of everything that a person writes in a scenario: a misspelt key is an error."""
 
 
 class Step(Strict, frozen=True):
@@ -43,8 +35,8 @@ class Pulses(Strict, frozen=True):
 
     phase: Phase
     power_w: Watts
-    on_s: Duration
-    off_s: Duration
+    on_s: Positive
+    off_s: Positive
     at_s: Seconds = 0.0
     until_s: Seconds | None = None
 
@@ -64,16 +56,16 @@ class HouseholdLoad(Strict, frozen=True):
     seed: int
     starts_at_h: Annotated[float, Meta(ge=0)] = 0.0
     """Hours after the midnight at which its first day begins, a Monday."""
-    pace: Duration = 1.0
+    pace: Positive = 1.0
     """How much more often than at home appliances run."""
-    pv_peak_w: Annotated[float, Meta(ge=0)] = 4600.0
+    pv_peak_w: Power = 4600.0
 
 
 class Loads(Strict, frozen=True):
     """Everything that draws power; all parts add up."""
 
     base_w: tuple[Watts, Watts, Watts] = (0.0, 0.0, 0.0)
-    power_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    power_factor: PositiveShare = 1.0
     steps: tuple[Step, ...] = ()
     ramps: tuple[Ramp, ...] = ()
     pulses: tuple[Pulses, ...] = ()
