@@ -1,9 +1,9 @@
 """How long a battery takes to act on a command, learnt from watching it.
 
-While all commands under way point the same way, a reading tells which of them the battery acts on: one
-that it has passed the goal of the command before has begun, and one whose predecessor's goal it still rests
-at has not. Bounds of the last few readings are intersected; where they contradict each other (the dead
-time changes from command to command) they are united.
+A run is a battery at rest that is then told to go one way, by one command or by many. A reading tells which
+of them it acts on: one that has passed the goal of the command before has begun, and one whose
+predecessor's goal it still rests at has not. Bounds of the last few readings are intersected; where they
+contradict each other (the dead time changes from command to command) they are united.
 """
 
 from msgspec.structs import replace
@@ -26,14 +26,36 @@ TOLERANCE = 0.04
 """A battery rests at a setpoint when its reading is this near to it."""
 READINGS = 8
 """Bounds remembered: about as many as one busy minute gives."""
+RUN = 8
+"""Commands of a run that are kept: more than can be under way at one a second."""
 NARROWEST_S = 0.6
 """Never sure to better than +-0.3 s: the write itself takes that long to reach the device."""
 EVERYTHING = (DEAD_TIME_MIN_S, DEAD_TIME_MAX_S)
 
 
+def watch(track: Track, command: TimedPower) -> Track:
+    """Note a command that is given: it continues the run under watch, begins one, or confuses it."""
+    before_w = track.commands[-1].power_w
+    at_rest = len(track.commands) == 1 and track.lo_w == before_w == track.hi_w
+    if at_rest:
+        return replace(track, run=(track.commands[0], command))
+    if track.run and _goes_on(track.run, command.power_w):
+        return replace(track, run=(*track.run[1 - RUN :], command))
+    return replace(track, run=()) if track.run else track
+
+
+def _goes_on(run: tuple[TimedPower, ...], power_w: float) -> bool:
+    """Whether a command goes the way of the run, or back by less than a reading could show."""
+    way = 1.0 if run[-1].power_w >= run[0].power_w else -1.0
+    farthest_w = max((command.power_w - run[0].power_w) * way for command in run)
+    return (power_w - run[0].power_w) * way >= farthest_w - TOLERANCE_W
+
+
 def hear(track: Track, reading: TimedPower) -> Track:
     """Learn from a reading what it tells of the dead time."""
-    bounds = _bounds(track.commands, reading)
+    if not track.run:
+        return track
+    bounds = _bounds(track.run, reading)
     if bounds == EVERYTHING:
         return track
     seen = (*track.seen[1 - READINGS :], bounds)
@@ -41,26 +63,24 @@ def hear(track: Track, reading: TimedPower) -> Track:
     return replace(track, seen=seen, dead_lo_s=dead_lo_s, dead_hi_s=dead_hi_s)
 
 
-def _bounds(commands: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, float]:
+def _bounds(run: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, float]:
     """The dead times that one reading allows."""
     lo_s, hi_s = EVERYTHING
-    start_w = commands[0].power_w
-    way = 1.0 if commands[-1].power_w >= start_w else -1.0
+    start_w = run[0].power_w
+    way = 1.0 if run[-1].power_w >= start_w else -1.0
     tolerance_w = max(TOLERANCE_W, TOLERANCE * abs(reading.power_w))
     gone_w = (reading.power_w - start_w) * way
     goal_w = 0.0
-    for command in commands[1:]:
+    for command in run[1:]:
         next_w = (command.power_w - start_w) * way
-        if next_w < goal_w:
-            return EVERYTHING
         if reading.time_s > command.time_s and next_w - goal_w > 2.0 * tolerance_w:
             if gone_w > goal_w + tolerance_w:
                 hi_s = min(hi_s, reading.time_s - command.time_s)
             elif gone_w >= goal_w - tolerance_w:
                 # It may have begun and not be out of the tolerance yet.
-                began_s = reading.time_s - TELEMETRY_LAG_S - tolerance_w / RAMP_MIN_W_S
+                began_s = reading.time_s - TELEMETRY_LAG_S - 2.0 * tolerance_w / RAMP_MIN_W_S
                 lo_s = max(lo_s, began_s - command.time_s)
-        goal_w = next_w
+        goal_w = max(goal_w, next_w)
     return lo_s, hi_s
 
 

@@ -20,6 +20,7 @@ from phasewise.control.dead_time import (
     RAMP_MIN_W_S,
     TELEMETRY_LAG_S,
     hear,
+    watch,
 )
 from phasewise.model.memory import EstimateMemory, TimedPower, Track
 from phasewise.model.snapshot import BatterySnapshot, Snapshot
@@ -129,10 +130,14 @@ def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: 
     tracks = tuple(
         track
         if track.id not in setpoints_w or setpoints_w[track.id] == track.commands[-1].power_w
-        else replace(track, commands=(*track.commands, TimedPower(now_s, setpoints_w[track.id])))
+        else _told(track, TimedPower(now_s, setpoints_w[track.id]))
         for track in memory.tracks
     )
     return replace(memory, tracks=tracks)
+
+
+def _told(track: Track, command: TimedPower) -> Track:
+    return replace(watch(track, command), commands=(*track.commands, command))
 
 
 def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track:
@@ -184,7 +189,8 @@ def _run(track: Track, to_s: float) -> Track:
         lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
         at_s = until_s
     # A reading may still speak of what was in force while it was taken.
-    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=_in_force(track, to_s - TELEMETRY_LAG_S))
+    commands = _in_force(track, to_s - TELEMETRY_LAG_S)
+    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=commands)
 
 
 def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
@@ -215,7 +221,7 @@ def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, floa
 
 
 def _in_force(track: Track, at_s: float) -> tuple[TimedPower, ...]:
-    """Without the commands that are certainly superseded by `at_s`."""
+    """The commands without those that are certainly superseded by `at_s`."""
     drop, commands = 0, track.commands
     while drop + 1 < len(commands) and commands[drop + 1].time_s + track.dead_hi_s <= at_s:
         drop += 1
