@@ -17,6 +17,8 @@ LOST_CADENCES = 3.0
 LOST_AT_LEAST_S = 8.0
 """Three cadences of a 1 s meter would trip on one Wi-Fi hiccup; 8 s still stops batteries within 15 s."""
 LOST_AT_MOST_S = 180.0
+UNKNOWN_CADENCE_S = 10.0
+"""DSMR 4 and older: one telegram must not be called lost before the second can have come."""
 CADENCE_WINDOW = 5
 """Median of this many intervals: one gap or burst does not move it."""
 RECENT_CONTENTS = 600
@@ -57,10 +59,9 @@ class MeterWatch(Struct, frozen=True):
 
     @property
     def cadence_s(self) -> float:
-        """Observed time between accepted telegrams; 1 s until two were seen."""
+        """Observed time between accepted telegrams; the slowest usual one until two were seen."""
         if not self.intervals_s:
-            return 1.0
-        # The lower of two middle ones: an outage just after the start is not the cadence.
+            return UNKNOWN_CADENCE_S
         return sorted(self.intervals_s)[(len(self.intervals_s) - 1) // 2]
 
 
