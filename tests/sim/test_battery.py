@@ -57,20 +57,25 @@ def test_standby_is_drawn_at_rest_only() -> None:
 
 # --- exactness
 
-ORDERS = st.lists(
-    st.tuples(st.floats(0.0, 4.0), st.floats(-2600.0, 2600.0)), max_size=6
-)  # (seconds since the one before, W)
+
+def milliseconds(most_s: float) -> st.SearchStrategy[float]:
+    """Seconds in whole milliseconds: nothing happens in less."""
+    return st.integers(0, round(most_s * 1000)).map(lambda count: count / 1000.0)
+
+
+ORDERS = st.lists(st.tuples(milliseconds(4.0), st.floats(-2600.0, 2600.0)), max_size=6)
+"""(seconds since the one before, W)"""
 SPECS = st.builds(
     BatterySpec,
     capacity_wh=st.sampled_from([4.0, 5120.0]),  # 4 Wh: it runs into its limits within seconds
-    dead_time_s=st.floats(0.0, 3.0),
+    dead_time_s=milliseconds(3.0),
     ramp_w_s=st.floats(300.0, 12_000.0),
     lag_s=st.sampled_from([0.0, 0.0, 1.0]),
 )
 
 
 @settings(max_examples=100, deadline=None)
-@given(SPECS, ORDERS, st.floats(20.0, 80.0), st.lists(st.floats(0.0, 30.0), max_size=40))
+@given(SPECS, ORDERS, st.floats(20.0, 80.0), st.lists(milliseconds(30.0), max_size=40))
 def test_it_does_not_matter_how_often_it_is_called(
     spec: BatterySpec, orders: list[tuple[float, float]], soc_pct: float, looks: list[float]
 ) -> None:

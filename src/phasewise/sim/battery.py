@@ -118,8 +118,14 @@ class SimBattery:
             until_s = at_s
             if self._converter_w != target_w or self._target_w:
                 until_s = min(at_s, math.floor(self.now_s) + 1.0)
+            # The losses are others on the other side of 0 W: a stretch never lies on both.
+            turn_at_s = self.now_s + self._turn_s(target_w)
+            until_s = min(until_s, turn_at_s)
             duration_s = until_s - self.now_s
-            self._store(self._move(target_w, duration_s) * duration_s / 3600.0)
+            if duration_s:
+                self._store(self._move(target_w, duration_s) * duration_s / 3600.0)
+            if until_s == turn_at_s:
+                self._converter_w = 0.0
             self.now_s = until_s
             if until_s == math.floor(until_s):
                 # Looked at on whole seconds only, so that it does not matter when this is called.
@@ -129,6 +135,15 @@ class SimBattery:
         if self._target_w > 0:
             return self.energy_wh >= self.spec.capacity_wh
         return self._target_w < 0 and self.soc_pct <= self.spec.min_soc_pct
+
+    def _turn_s(self, target_w: float) -> float:
+        """Time until the converter changes direction on its way to the target; infinite if it does not."""
+        start_w = self._converter_w
+        if start_w * target_w >= 0:
+            return math.inf
+        if self.spec.lag_s > 0:
+            return self.spec.lag_s * math.log((target_w - start_w) / target_w)
+        return abs(start_w) / self.spec.ramp_w_s
 
     def _move(self, target_w: float, duration_s: float) -> float:
         """Let the converter run toward the target; return its mean power over the stretch."""
