@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import socket
+import struct
 import time
 import tty
 from collections.abc import AsyncIterator
@@ -114,6 +115,26 @@ async def test_against_an_independent_server():
         await server.shutdown()
 
 
+@asynccontextmanager
+async def answering(pdu: bytes) -> AsyncIterator[ModbusLink]:
+    """A connection to something that gives the same answer to every request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.read(12):
+            writer.write(request[:4] + struct.pack(">HB", len(pdu) + 1, 1) + pdu)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    link = ModbusLink(parse_url(f"modbus-tcp://127.0.0.1:{port}"), QUICK)
+    try:
+        yield link
+    finally:
+        await link.close()
+        server.close()
+        await server.wait_closed()
+
+
 @pytest.mark.parametrize("rtu", [False, True])
 async def test_refusals(rtu: bool):
     async with linked(rtu=rtu) as (link, server):
@@ -150,6 +171,20 @@ async def test_wrong_length_is_bad_data():
         server.fault = Fault.GARBLED
         with pytest.raises(DeviceBadData, match="can't be decoded"):
             await link.read(32104)
+
+
+@pytest.mark.parametrize("pdu", ["06 A410 0002", "06 A411 0001", "03 02 0001"])
+async def test_a_write_that_is_not_confirmed_as_it_was_sent_is_bad_data(pdu: str):
+    async with answering(bytes.fromhex(pdu)) as link:
+        with pytest.raises(DeviceBadData):
+            await link.write(0xA410, 1)
+
+
+async def test_another_number_of_words_than_asked_for_is_bad_data():
+    async with answering(bytes.fromhex("03 02 0001")) as link:
+        with pytest.raises(DeviceBadData, match="1 words came instead of 2"):
+            await link.read(100, 2)
+        assert await link.read(100) == (1,)
 
 
 async def test_a_connection_that_is_never_accepted_is_given_up(monkeypatch: pytest.MonkeyPatch):
@@ -233,7 +268,8 @@ async def test_a_serial_cable():
     server = make_server(rtu=True)
     await server.start()
     async with cable(server) as path:
-        link = ModbusLink(parse_url(f"modbus-rtu://{path}?baudrate=115200&unit=1"), QUICK)
+        patient = LineTiming(frame_pause_s=0.0, reply_timeout_s=1.0)
+        link = ModbusLink(parse_url(f"modbus-rtu://{path}?baudrate=115200&unit=1"), patient)
         assert await link.read(32104) == (50,)
         await link.write(42000, 21930)
         assert server.controlled

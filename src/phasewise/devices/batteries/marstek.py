@@ -156,22 +156,20 @@ class MarstekBattery:
         """Before the first write: note what will be put back at the end."""
         await self._link.open()
         if self._connection != self._link.opened:
-            # It may have been switched off and on meanwhile.
+            # It may have been switched off and on meanwhile, or a write may have been lost on the way.
             self._connection = self._link.opened
             self._held.clear()
         if self._found_work_mode is None:
             self._found_work_mode = await self._read_one(WORK_MODE)
 
     async def _write(self, register: int, value: int) -> None:
-        """Unless the device has it already. After a failure nothing is known of what it has."""
+        """Unless the device has it already.
+
+        A write that got no answer, or was cancelled, costs the connection, and so all that `_held` says.
+        """
         if self._held.get(register) == value:
             return
-        try:
-            await self._link.write(register, value)
-        except BaseException:
-            # Cancelled or failed: it may have been carried out all the same.
-            self._held.clear()
-            raise
+        await self._link.write(register, value)
         self._held[register] = value
         if register == CONTROL:
             self._enabled_s = self._clock.now_s()
