@@ -101,6 +101,16 @@ def test_units_with_a_first_order_lag() -> None:
         assert overshoot_w(total_w, WARM_UP_S, WARM_UP_S + 60.0, edge_w=2000.0) <= 100.0
 
 
+@pytest.mark.parametrize("jitter_s", [0.4, 1.0])
+def test_a_dead_time_that_is_never_the_same(jitter_s: float) -> None:
+    """What was learnt from one command is wrong for the next; that must not make it swing."""
+    for seed in (1, 4, 8):
+        spec = BatterySpec(dead_time_s=1.5, dead_time_jitter_s=jitter_s)
+        total_w = plant(pulses((0, STEP_W), (120, 0)), seed=seed, spec=spec).loop.run(END_S).total_w()
+        assert settle_s(total_w, UP_S, DOWN_S) <= 12.0
+        assert settle_s(total_w, DOWN_S, END_S) <= 12.0
+
+
 # --- loads that do not hold still
 
 
@@ -111,11 +121,13 @@ def hob(now_s: float) -> PerPhase:
 
 def test_a_hob_costs_less_than_leaving_it_alone() -> None:
     """Held at its mean it would cost 32 Wh of import and as much export."""
-    total_w = plant(hob, seed=3).loop.run(END_S).total_w()
-    import_wh, export_wh = energy_wh(total_w, WARM_UP_S, END_S)
-    assert import_wh < 31.0
-    assert export_wh < 31.0
-    assert rms_w(total_w, WARM_UP_S, END_S) < 1336.0
+    imported, exported = [], []
+    for seed in (1, 3, 6):
+        import_wh, export_wh = energy_wh(plant(hob, seed=seed).loop.run(END_S).total_w(), WARM_UP_S, END_S)
+        imported.append(import_wh)
+        exported.append(export_wh)
+    assert median(imported) <= 24.0
+    assert median(exported) <= 22.0
 
 
 def sun(now_s: float) -> PerPhase:
@@ -126,10 +138,12 @@ def sun(now_s: float) -> PerPhase:
 
 
 def test_a_pv_ramp_is_followed() -> None:
-    """It lags by what a ramp of 40 W/s (and 100 W/s down) does within the loop delay, and no more."""
-    total_w = plant(sun, seed=3).loop.run(WARM_UP_S + 270.0).total_w()
-    assert rms_w(total_w, WARM_UP_S, WARM_UP_S + 270.0) < 300.0
-    assert abs(total_w[-1]) < 50.0
+    found = []
+    for seed in (1, 3, 6):
+        total_w = plant(sun, seed=seed).loop.run(WARM_UP_S + 270.0).total_w()
+        found.append(rms_w(total_w, WARM_UP_S, WARM_UP_S + 270.0))
+        assert abs(total_w[-1]) < 50.0
+    assert median(found) <= 150.0
 
 
 def test_a_quiet_house_is_left_alone() -> None:
