@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import serialx
 from msgspec import Struct
 from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.framer import FramerType
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
@@ -216,7 +216,7 @@ class ModbusLink:
         try:
             async with asyncio.timeout(self.timing.reply_timeout_s) as self._waiting:
                 answer = await request(client)
-        except TimeoutError as error:
+        except (TimeoutError, ConnectionException) as error:
             raise self._no_answer(what, client) from error
         except (ModbusException, OSError, serialx.SerialException) as error:
             raise DeviceUnreachable(self._says(what, f"the connection broke ({error})")) from error
@@ -230,7 +230,8 @@ class ModbusLink:
 
     def _no_answer(self, what: str, client: AsyncModbusTcpClient) -> DeviceUnreachable | DeviceBadData:
         if not client.connected:
-            return DeviceUnreachable(self._says(what, "it closed the connection"))
+            came = "it closed the connection (some devices allow one only: does something else hold it?)"
+            return DeviceUnreachable(self._says(what, came))
         if client.ctx.recv_buffer:
             return DeviceBadData(self._says(what, "an answer of the wrong length; next: a new connection"))
         came = f"no answer within {self.timing.reply_timeout_s:g} s; next: a new connection"

@@ -103,6 +103,8 @@ class MarstekBattery:
             for chooser in self._every_time:
                 seen |= await chooser.read(self._link)
         self._slow |= {name: seen[name] for name in SLOW if name in seen}
+        if seen.keys() >= HELD.keys():
+            self._held = {register: round(seen[name]) for name, register in HELD.items()}
         return self._reading(seen)
 
     async def apply(self, setpoint_w: float, *, rewrite: bool = False) -> None:
@@ -185,7 +187,6 @@ class MarstekBattery:
         """
         if self._found_work_mode is None or not seen.keys() >= HELD.keys():
             return None
-        self._held = {register: round(seen[name]) for name, register in HELD.items()}
         if seen["control"] != CONTROL_ON:
             return 0.0
         return {MODE_CHARGE: seen["charge_w"], MODE_DISCHARGE: -seen["discharge_w"]}.get(
