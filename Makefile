@@ -47,6 +47,6 @@ chromium:
 	|| echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"
 
 unit:
-	$(RUN) coverage run -m pytest
+	$(RUN) coverage run -m pytest -n 3
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report

@@ -35,7 +35,7 @@ BATTERIES = 6
 DECIDE_SECONDS = 1800.0
 """Simulated time: half an hour of a busy household, so steady and moving moments both count."""
 WARM_UP_S = 10.0
-STEP_EVERY_S = 6
+STEP_EVERY_S = 8
 """Seconds between load steps: each finds the loop at rest again."""
 STEP_W = 600.0
 FRAME_PAUSE_MS = 150

@@ -15,6 +15,8 @@ def ordered(ids: Sequence[str], priority: Sequence[str], *, charging: bool) -> l
     `priority` names ids, first to charge first; those it does not name follow as listed. Discharging
     goes in reverse: what was charged first is kept longest.
     """
+    if not priority:
+        return list(range(len(ids))) if charging else list(range(len(ids) - 1, -1, -1))
     rank = {battery_id: index for index, battery_id in enumerate(priority)}
     order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), i))
     return order if charging else order[::-1]

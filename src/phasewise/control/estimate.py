@@ -165,16 +165,26 @@ def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track
 
 def advance(track: Track, to_s: float) -> Track:
     """The track as of `to_s`, with all readings up to then used."""
-    if not track.pending and len(track.commands) == 1:
-        command_w = track.commands[0].power_w
-        if track.lo_w == command_w == track.hi_w:
-            return replace(track, at_s=max(to_s, track.at_s))
+    if len(track.commands) == 1 and track.lo_w == track.commands[0].power_w == track.hi_w:
+        track = _without_what_is_known(track)
+        if not track.pending:
+            return replace(track, at_s=to_s) if to_s > track.at_s else track
     for reading in track.pending:
         if reading.time_s > to_s:
             break
         track = _believe(hear(_run(track, reading.time_s), reading), reading)
         track = replace(track, pending=track.pending[1:])
     return _run(track, to_s)
+
+
+def _without_what_is_known(track: Track) -> Track:
+    """At rest, readings that say so say nothing new; those from the first that does not are kept."""
+    told = 0
+    for reading in track.pending:
+        if abs(reading.power_w - track.lo_w) > TELEMETRY_TOLERANCE_W:
+            break
+        told += 1
+    return replace(track, pending=track.pending[told:]) if told else track
 
 
 def _run(track: Track, to_s: float) -> Track:
@@ -184,39 +194,45 @@ def _run(track: Track, to_s: float) -> Track:
         return track
     while at_s < to_s:
         until_s, low_w, high_w = _targets(track, at_s, to_s)
-        span_s = until_s - at_s
-        hi_w = _toward(hi_w, high_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
-        lo_w = -_toward(-lo_w, -low_w, RAMP_MAX_W_S * span_s, RAMP_MIN_W_S * span_s)
+        most_w, least_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
+        hi_w = _toward(hi_w, high_w, most_w, least_w)
+        lo_w = -_toward(-lo_w, -low_w, most_w, least_w)
         at_s = until_s
     # A reading may still speak of what was in force while it was taken.
     commands = _in_force(track, to_s - TELEMETRY_LAG_S)
     return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=commands)
 
 
+# The comparisons below are written out: `min` and `max` would be half of a decision's time.
+
+
 def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
     """Upper edge of an interval whose inside heads for at most `target_w`: up fast, down slowly."""
-    if value_w <= target_w:
-        return min(target_w, value_w + most_up_w)
-    return max(target_w, value_w - least_down_w)
+    if value_w < target_w:
+        up_w = value_w + most_up_w
+        return up_w if up_w < target_w else target_w
+    down_w = value_w - least_down_w
+    return down_w if down_w > target_w else target_w
 
 
 def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, float]:
     """Lowest and highest command that may be acted on from `at_s`, and until when that holds."""
+    commands, dead_lo_s, dead_hi_s = track.commands, track.dead_lo_s, track.dead_hi_s
     until_s = to_s
-    low_w, high_w = float("inf"), float("-inf")
-    commands = track.commands
-    last = len(commands) - 1
-    for index, command in enumerate(commands):
-        begins_s = command.time_s + track.dead_lo_s if index else float("-inf")
+    low_w = high_w = commands[0].power_w
+    for newer in commands[1:]:
+        ends_s, begins_s = newer.time_s + dead_hi_s, newer.time_s + dead_lo_s
+        if ends_s <= at_s:
+            # What came before is certainly over.
+            low_w = high_w = newer.power_w
+            continue
         if begins_s > at_s:
-            until_s = min(until_s, begins_s)
-            break
-        if index < last:
-            ends_s = commands[index + 1].time_s + track.dead_hi_s
-            if ends_s <= at_s:
-                continue
-            until_s = min(until_s, ends_s)
-        low_w, high_w = min(low_w, command.power_w), max(high_w, command.power_w)
+            # Commands come in order, so this edge is the earliest of those that begin...
+            return (begins_s if begins_s < until_s else until_s), low_w, high_w
+        # ...and those that end do so in order too: the first is the earliest.
+        until_s = ends_s if ends_s < until_s else until_s
+        low_w = newer.power_w if newer.power_w < low_w else low_w
+        high_w = newer.power_w if newer.power_w > high_w else high_w
     return until_s, low_w, high_w
 
 

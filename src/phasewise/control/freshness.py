@@ -151,9 +151,9 @@ def finite(battery: BatterySnapshot) -> BatterySnapshot:
     if reading is None:
         return battery
     values = (reading.ac_power_w, reading.soc_pct, reading.pv_power_w, reading.readback_w)
-    known = [None if value is None or not math.isfinite(value) else value for value in values]
-    if known == list(values):
+    if math.isfinite(sum(value or 0.0 for value in values)):
         return battery
+    known = [None if value is None or not math.isfinite(value) else value for value in values]
     ac_power_w, soc_pct, pv_power_w, readback_w = known
     cleaned = replace(
         reading, ac_power_w=ac_power_w, soc_pct=soc_pct, pv_power_w=pv_power_w, readback_w=readback_w
