@@ -13,7 +13,7 @@ NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || e
 # Packages are installed as root, or in CI through sudo; elsewhere that is the user's own decision.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
 
-.PHONY: demo test lint types imports unit setup frontend chromium
+.PHONY: demo test lint types imports unit scorecard setup frontend chromium
 
 demo: setup
 	$(RUN) phasewise demo
@@ -50,3 +50,6 @@ unit:
 	$(RUN) coverage run -m pytest -n 3
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
+
+scorecard: setup
+	$(RUN) phasewise scorecard

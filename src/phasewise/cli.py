@@ -183,9 +183,9 @@ def scorecard(
         out.print_json(msgspec.json.encode(lines).decode())
     else:
         header, cells_of = scoring.table(lines)
-        table = Table(*header)
+        table = Table(*header, box=None)
         for row in cells_of:
-            table.add_row(*row)
+            table.add_row(*row, style=None if row[1] else "bold")
         out.print(table)
     if any(line.failed for line in lines):
         raise typer.Exit(EXIT_FAILED)

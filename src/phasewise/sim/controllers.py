@@ -36,7 +36,7 @@ class DoNothing:
 
     def control(self, snapshot: Snapshot) -> Decision:
         """0 W."""
-        return _told(snapshot, self._settings, [0.0] * len(self._settings.batteries))
+        return told(snapshot, self._settings, [0.0] * len(self._settings.batteries))
 
 
 class PidGains(Struct, frozen=True):
@@ -79,7 +79,7 @@ class Pid:
             )
             self._errors_w = [e0, e1]
         self._sum_w, powers_w = _fair(self._sum_w, self._settings, snapshot)
-        return _told(snapshot, self._settings, powers_w)
+        return told(snapshot, self._settings, powers_w)
 
 
 class Clairvoyant:
@@ -112,7 +112,7 @@ class Clairvoyant:
                 now_w = self._share_w(acts_at, index, snapshot)
                 next_w = _lead(now_w, next_w, spec, self._tick_s)
             powers_w.append(next_w)
-        return _told(snapshot, self._settings, powers_w)
+        return told(snapshot, self._settings, powers_w)
 
     def _share_w(self, at: int, index: int, snapshot: Snapshot) -> float:
         plan_w = self._plan_w[min(at, len(self._plan_w) - 1)]
@@ -173,7 +173,8 @@ def _fair(sum_w: float, settings: Settings, snapshot: Snapshot) -> tuple[float, 
     return sum_w, [sum_w * of_w / total_w for of_w in room_w]
 
 
-def _told(snapshot: Snapshot, settings: Settings, powers_w: Sequence[float]) -> Decision:
+def told(snapshot: Snapshot, settings: Settings, powers_w: Sequence[float]) -> Decision:
+    """A decision that tells each battery a power, in the order of the settings."""
     strategy = settings.control.strategy
     batteries = tuple(
         BatteryDecision(battery.id, power_w)

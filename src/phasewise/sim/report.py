@@ -92,7 +92,8 @@ def _grid_section(simulation: Simulation) -> str:
         Line("without batteries", 6, [sum(powers) for powers in loads_w]),
         Line("grid total", 1, trace.total_w()[first:]),
     ]
-    marks = [Mark("target", simulation.settings.control.target_grid_w)]
+    target_w = simulation.settings.control.target_grid_w
+    marks = [Mark("target", target_w)] if target_w else []
     drawn = chart(lines, label="Grid total over time", unit="W", tick_s=trace.tick_s, marks=marks, height=260)
     return _section("Grid total", drawn)
 

@@ -42,6 +42,9 @@ def run(
     loop = _build(loaded, controller, strategies, seed, settings or loaded.scenario.settings())
     scenario = loaded.scenario
     ends_s = scenario.warm_up_s + scenario.duration_s
+    loop.run(scenario.warm_up_s)
+    # Everybody starts up; that is no reason to be told.
+    loop.trace.reasons.clear()
     for at_s, change in _changes(scenario.faults, scenario):
         loop.run(min(at_s, ends_s) - loop.now_s)
         change(loop)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from phasewise.config import ConfigError, Problem, read_text
-from phasewise.config.document import Document, parse
+from phasewise.config.document import Document, Place, parse
 from phasewise.config.errors import KeyPath, did_you_mean, key_text
 from phasewise.model import (
     Assignment,
@@ -260,8 +260,8 @@ def load_scenario(path: Path) -> Loaded:
 def parse_scenario(text: str, file: str) -> Scenario:
     """Check the text of a scenario file. Raises ConfigError, which names `file`, line and key."""
     document = parse(text, file)
-    for path, _, message in document.problems:
-        raise _wrong(document, path, message)
+    for path, place, message in document.problems:
+        raise _problem(document, path, place, message)
     try:
         scenario = msgspec.convert(document.value, Scenario)
     except msgspec.ValidationError as error:
@@ -273,6 +273,12 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def _wrong(document: Document, path: KeyPath, message: str, allowed: str | None = None) -> ConfigError:
     place = next(document.places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in document.places)
+    return _problem(document, path, place, message, allowed)
+
+
+def _problem(
+    document: Document, path: KeyPath, place: Place, message: str, allowed: str | None = None
+) -> ConfigError:
     key = key_text(path, document.value)
     return ConfigError([Problem(document.file, place.line, place.column, key, None, message, allowed)])
 

@@ -151,19 +151,19 @@ def chosen(only: Sequence[str]) -> list[Loaded]:
 
 
 def table(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of text for people; the title stands at the first figure of each row."""
+    """Header and rows of text for people: each scenario's title, and under it its figures."""
     others = list(lines[0].compared) if lines else []
-    header = ["row", "figure", "unit", "value", "must", "goal", "lower bound", *others, ""]
-    rows = []
-    for before, line in zip([None, *lines], lines, strict=False):
-        title = line.title if before is None or before.row != line.row else ""
+    header = ["", "measured", "must", "goal", "bound", *others, ""]
+    rows: list[list[str]] = []
+    row = None
+    for line in lines:
+        if line.row != row:
+            row = line.row
+            rows.append([line.title, *[""] * (len(header) - 1)])
+        limits = ["" if limit is None else _text(limit) for limit in (line.must, line.goal, line.bound)]
         compared = [_text(line.compared[name]) for name in others]
-        must, goal, bound = (
-            "" if limit is None else _text(limit) for limit in (line.must, line.goal, line.bound)
-        )
-        rows.append(
-            [title, line.metric, line.unit, _text(line.value), must, goal, bound, *compared, line.mark]
-        )
+        value = _text(line.value) + (f" {line.unit}" if line.value is not None else "")
+        rows.append([f"  {line.metric}", value, *limits, *compared, line.mark])
     return header, rows
 
 

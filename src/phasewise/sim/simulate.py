@@ -252,7 +252,7 @@ def _battery_summary(
         discharged_wh=round(discharged_wh, 1),
         soc_start_pct=round(trace.soc_pct[first][index], 1),
         soc_end_pct=round(trace.soc_pct[-1][index], 1),
-        writes=trace.writes[index],
+        writes=sum(at_s >= trace.time_s[first] for at_s in trace.write_s[index]),
     )
 
 

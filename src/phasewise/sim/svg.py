@@ -6,7 +6,7 @@ from html import escape
 
 from msgspec import Struct
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960, 64, 14, 10, 26
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960, 76, 14, 10, 26
 TICKS = 5
 
 
@@ -56,10 +56,11 @@ def chart(
     for value in _nice(low, high):
         kind = "zero" if value == 0 else "grid"
         parts.append(f'<path class="{kind}" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text class="y" x="{LEFT - 8}" y="{y(value) + 4:.1f}">{value:,.6g}</text>')
+        parts.append(
+            f'<text class="y" x="{LEFT - 8}" y="{y(value) + 4:.1f}">{value:,.6g} {escape(unit)}</text>'
+        )
     for at_s, text in _time_ticks((count - 1) * tick_s):
         parts.append(f'<text class="x" x="{x(at_s / tick_s):.1f}" y="{height - 8}">{text}</text>')
-    parts.append(f'<text class="u" x="{LEFT + 6}" y="{TOP + 12}">{escape(unit)}</text>')
     for mark in marks:
         if low <= mark.value <= high:
             parts.append(f'<path class="limit" d="M{LEFT} {y(mark.value):.1f}H{WIDTH - RIGHT}"/>')
