@@ -184,6 +184,34 @@ class BatteryContract:
             await bench.driver.read()
         assert bench.write_count == before
 
+    async def test_readings_and_setpoints_may_overlap(self, bench: BatteryBench):
+        """The device ends up with the last setpoint, and no reading brings an older one back."""
+        rng = random.Random(1)
+        reading = True
+
+        async def read_always() -> None:
+            while reading:
+                held_w = (await bench.driver.read()).readback_w
+                if held_w is not None:
+                    seen.append((len(told), held_w))
+                await asyncio.sleep(0)
+
+        told: list[float] = []
+        seen: list[tuple[int, float]] = []
+        await bench.driver.apply(0.0)
+        task = asyncio.create_task(read_always())
+        for _ in range(60):
+            power_w = float(rng.choice([300, 600, -300, -600]))
+            await bench.driver.apply(power_w)
+            told.append(power_w)
+            assert bench.held_w[-1] == power_w
+            await asyncio.sleep(rng.uniform(0.0, 0.02))
+        reading = False
+        await task
+        assert bench.held_w[-1] == told[-1]
+        assert seen
+        assert all(held_w == told[count - 1] for count, held_w in seen if count)
+
     async def test_rewrite_writes_again(self, bench: BatteryBench):
         await bench.driver.apply(500.0)
         before = bench.write_count

@@ -147,11 +147,40 @@ class _Decoder(DecodePDU):
 _Request: TypeAlias = Callable[[AsyncModbusTcpClient], Awaitable[ModbusPDU]]
 
 
+class _Turns:
+    """The frames of one connection take turns; an urgent one goes before those that are not."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._urgent = 0
+        """How many urgent ones wait."""
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def take(self, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it inside."""
+        self._urgent += urgent
+        try:
+            while self._taken or (self._urgent and not urgent):
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            self._urgent -= urgent
+            self._changed.set()
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._taken = False
+            self._changed.set()
+
+
 class ModbusLink:
     """One connection to one device, opened when needed and opened anew after any doubt about it.
 
-    Calls must not overlap. Every method raises DeviceUnreachable, DeviceRefused or DeviceBadData, with
-    a text that says what was tried and what came back. It may be cancelled at any point.
+    Calls may overlap: their frames take turns, a write before a read that is not sent yet. Every method
+    raises DeviceUnreachable, DeviceRefused or DeviceBadData, with a text that says what was tried and
+    what came back. It may be cancelled at any point.
     """
 
     def __init__(self, endpoint: Endpoint, timing: LineTiming) -> None:
@@ -161,12 +190,14 @@ class ModbusLink:
         """How many connections were made so far; it changes when what was known is to be doubted."""
         self._client: AsyncModbusTcpClient | None = None
         self._waiting: asyncio.Timeout | None = None
+        self._turns = _Turns()
         self._open_from_s = float("-inf")
         self._send_from_s = float("-inf")
 
     async def open(self) -> None:
         """Connect, unless connected."""
-        await self._connected("connecting")
+        async with self._turns.take(urgent=True):
+            await self._connected("connecting")
 
     async def read(self, address: int, count: int = 1) -> tuple[int, ...]:
         """Holding registers `address` and on, as 16-bit words (function 3)."""
@@ -185,7 +216,7 @@ class ModbusLink:
         what = f"writing {value} to register {address}"
         unit = self.endpoint.unit
         answer = await self._exchange(
-            what, lambda client: client.write_register(address, value, device_id=unit)
+            what, lambda client: client.write_register(address, value, device_id=unit), urgent=True
         )
         if answer.address != address or list(answer.registers) != [value]:
             self._drop()
@@ -208,8 +239,17 @@ class ModbusLink:
     def _says(self, what: str, came: str) -> str:
         return f"{self.endpoint}: {what}: {came}"
 
-    async def _exchange(self, what: str, request: _Request) -> ModbusPDU:
-        """One request and its answer; after anything but an answer the connection is dropped."""
+    async def _exchange(self, what: str, request: _Request, *, urgent: bool = False) -> ModbusPDU:
+        """One request and its answer, in turn; after anything but an answer the connection is dropped."""
+        while True:
+            if not urgent:
+                # Not while it is one's turn: a setpoint must not wait for a reading's pause.
+                await _sleep_until(self._send_from_s)
+            async with self._turns.take(urgent=urgent):
+                if urgent or _now_s() >= self._send_from_s:
+                    return await self._exchange_now(what, request)
+
+    async def _exchange_now(self, what: str, request: _Request) -> ModbusPDU:
         client = await self._connected(what)
         await _sleep_until(self._send_from_s)
         answer: ModbusPDU | None = None

@@ -363,6 +363,13 @@ async def test_real_timing_of_the_ethernet_models():
             took_s.append(await bounded(driver.apply(power_w)))
         assert min(took_s) < 0.1  # after a pause a write goes out at once
         assert await bounded(driver.read()) < 1.5
+        # During a reading it waits for the frame under way and one pause, not for the whole reading.
+        for nth, power_w in enumerate((730.0, 740.0, 750.0, 760.0, 770.0)):
+            reading = asyncio.create_task(driver.read())
+            await asyncio.sleep(0.1 * nth)
+            assert await bounded(driver.apply(power_w)) < 0.15 + 0.1
+            await reading
+            await asyncio.sleep(0.2)
         await driver.close()
         started_s = time.monotonic()
         await driver.apply(-700.0)

@@ -75,6 +75,8 @@ class MarstekBattery:
         self._slow: dict[str, float] = {}
         self._held: dict[int, int] = {}
         """Control registers as the device is known to have them: confirmed or read since."""
+        self._written = 0
+        """How many writes were begun: tells a reading that one came in between."""
         self._enabled_s = float("-inf")
         self._found_work_mode: int | None = None
         """The work mode as it was before control was taken; None while it is not."""
@@ -94,6 +96,7 @@ class MarstekBattery:
 
         Temperature, capacity and energies are as old as their last turn: 10 s, if no reading failed.
         """
+        written = self._written
         turn = self._by_turns[self._turn]
         self._turn = (self._turn + 1) % len(self._by_turns)
         async with self._link.deadline("reading the battery"):
@@ -103,6 +106,9 @@ class MarstekBattery:
             for chooser in self._every_time:
                 seen |= await chooser.read(self._link)
         self._slow |= {name: seen[name] for name in SLOW if name in seen}
+        if written != self._written:
+            # A setpoint was written meanwhile: what was read of the old one is out of date.
+            seen = {name: value for name, value in seen.items() if name not in HELD}
         if seen.keys() >= HELD.keys():
             self._held = {register: round(seen[name]) for name, register in HELD.items()}
         return self._reading(seen)
@@ -171,6 +177,7 @@ class MarstekBattery:
         """
         if self._held.get(register) == value:
             return
+        self._written += 1
         await self._link.write(register, value)
         self._held[register] = value
         if register == CONTROL:
