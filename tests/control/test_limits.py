@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from phasewise.control.limits import Unit, is_usable, unit
+from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.model import (
     BatterySettings,
     BatterySnapshot,
@@ -205,3 +205,19 @@ def test_a_box_is_never_inside_out(
 )
 def test_whether_its_power_can_be_told_apart_from_the_load(battery: BatterySnapshot, usable: bool) -> None:
     assert is_usable(battery) is usable
+
+
+@pytest.mark.parametrize(
+    ("wanted_w", "held_w", "sum_w"),
+    [
+        (-300.0, 1000.0, 700.0),  # the others cover the house, not the held one
+        (2000.0, 1000.0, 2000.0),  # both charge from the sun
+        (600.0, 1000.0, 1000.0),  # the sun is not enough for it: nothing is left for the others
+        (-2000.0, -1000.0, -2000.0),
+        (300.0, -1000.0, -700.0),
+        (500.0, 0.0, 500.0),
+    ],
+)
+def test_nobody_works_against_a_held_power(wanted_w: float, held_w: float, sum_w: float) -> None:
+    held = Unit("held", held_w, held_w, ReasonCode.HOLD, ReasonCode.HOLD)
+    assert beside_held(wanted_w, [held, Unit("free", -2500.0, 2500.0)]) == sum_w

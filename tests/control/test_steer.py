@@ -39,7 +39,7 @@ def test_in_the_end_the_preference_holds(units: list[Unit], wanted_w: float) -> 
     powers_w, memory = steer(wanted_w, units, order, [0.0] * len(units), SteerMemory(), 0.0)
     total_w = sum(powers_w)
     now_s = 0.0
-    for _ in range(80):
+    for _ in range(200):
         now_s += HANDOVER_EVERY_S
         before_w = powers_w
         powers_w, memory = steer(total_w, units, order, powers_w, memory, now_s)
@@ -73,3 +73,9 @@ def test_a_unit_whose_box_excludes_zero_keeps_to_it() -> None:
     units = [Unit("sunny", -800.0, -300.0), Unit("other", -2500.0, 2500.0)]
     powers_w, _ = steer(1000.0, units, [0, 1], [0.0, 0.0], SteerMemory(), 0.0)
     assert powers_w == [-300.0, 1300.0]
+
+
+def test_beside_a_held_power_the_others_serve_the_house() -> None:
+    units = [Unit("held", 1000.0, 1000.0), Unit("free", -2500.0, 2500.0)]
+    powers_w, _ = steer(700.0, units, [0, 1], [0.0, 0.0], SteerMemory(), 0.0)
+    assert powers_w == [1000.0, -300.0]

@@ -8,7 +8,7 @@ from phasewise.control import health as health_of
 from phasewise.control.allocate import ordered, split
 from phasewise.control.estimate import estimate, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
-from phasewise.control.limits import Unit, is_usable, unit
+from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
 from phasewise.control.steer import steer
@@ -68,6 +68,7 @@ def decide(
     elif snapshot.grid_is_new:
         now_s = snapshot.time_s
         wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
+        wanted_w = beside_held(wanted_w, units)
         order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
         if memory.regulate.wanted_w is None:
             targets_w = split(wanted_w, units, order)

@@ -1,5 +1,7 @@
 """What each battery may do now: its box of AC power, and the name of whatever narrows it."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from phasewise.model import BatterySettings, BatterySnapshot, Intent, ReasonCode, Snapshot
@@ -73,6 +75,21 @@ def unit(
             hi_code = ReasonCode.PV_SURPLUS
         hi_w = max(hi_w - pv_w, floor_w)
     return Unit(settings.id, lo_w, hi_w, lo_code, hi_code, capabilities.step_w, capabilities.min_power_w)
+
+
+def beside_held(wanted_w: float, units: Sequence[Unit]) -> float:
+    """The wanted sum without having the others work against a power that the user holds.
+
+    A battery held at charging takes its power from the grid or the sun, not out of another battery:
+    the others still cover the house, but no more.
+    """
+    held_w = sum(unit.lo_w for unit in units if unit.lo_code is ReasonCode.HOLD)
+    others_w = wanted_w - held_w
+    if held_w > 0:
+        others_w = max(others_w, min(wanted_w, 0.0))
+    elif held_w < 0:
+        others_w = min(others_w, max(wanted_w, 0.0))
+    return held_w + others_w
 
 
 def _blocked(

@@ -18,7 +18,8 @@ QUIET_S = 25.0
 """Longer than the cycle of a pulsing hob, which would otherwise find the power gathered again each time."""
 HANDOVER_W = 250.0
 HANDOVER_EVERY_S = 5.0
-"""Two units of unlike dead time show at most a short bump of one portion."""
+"""Each portion costs two writes. Two units of unlike dead time show a bump of one portion for as long as
+they differ."""
 
 
 def steer(
@@ -33,23 +34,28 @@ def steer(
 
     `order` as for `split`: first to be used first. `before_w`: the setpoints in force.
     """
-    boxes = [_one_way(unit, wanted_w) for unit in units]
+    forced_w = sum(min(max(0.0, unit.lo_w), unit.hi_w) for unit in units)
+    boxes = [_one_way(unit, wanted_w - forced_w) for unit in units]
     powers_w = [min(max(w, lo_w), hi_w) for w, (lo_w, hi_w) in zip(before_w, boxes, strict=True)]
     if abs(wanted_w - sum(before_w)) >= SHARE_W:
         _share(wanted_w - sum(powers_w), powers_w, boxes)
         powers_w = [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)]
         memory = SteerMemory(looked_s=now_s + QUIET_S - HANDOVER_EVERY_S)
     rest_w = wanted_w - sum(powers_w)
-    _follow(rest_w, powers_w, boxes, order if wanted_w * rest_w > 0 else order[::-1])
+    grows = (wanted_w - forced_w) * rest_w > 0
+    _follow(rest_w, powers_w, boxes, order if grows else order[::-1])
     if now_s - memory.looked_s >= HANDOVER_EVERY_S:
         _hand_over(powers_w, split(sum(powers_w), units, order), order)
         memory = SteerMemory(looked_s=now_s)
     return [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)], memory
 
 
-def _one_way(unit: Unit, wanted_w: float) -> tuple[float, float]:
-    """The unit's box without the direction that is not wanted, so that no unit works against another."""
-    if wanted_w >= 0:
+def _one_way(unit: Unit, free_w: float) -> tuple[float, float]:
+    """The unit's box without the direction that is not wanted, so that no unit works against another.
+
+    `free_w`: the wanted sum without what units must do anyway (a held power, the sun on a full one).
+    """
+    if free_w >= 0:
         return min(max(unit.lo_w, 0.0), unit.hi_w), unit.hi_w
     return unit.lo_w, max(min(unit.hi_w, 0.0), unit.lo_w)
 
