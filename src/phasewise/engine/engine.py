@@ -16,6 +16,7 @@ from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.live import Live
 from phasewise.engine.publish import alarm_states, system_state
+from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
 from phasewise.model import (
     Alarm,
@@ -61,6 +62,7 @@ class Engine:
     ) -> None:
         """`batteries` holds a driver for every battery of the settings, by id."""
         self.live = Live()
+        self.recorder = Recorder(strategies)
         self.settings = settings
         self.extra_alarms: dict[AlarmCode, Alarm] = {}
         """Alarms of others (the configuration file...), shown with the engine's own."""
@@ -178,6 +180,7 @@ class Engine:
         self._decisions += 1
         self._decided_s = snapshot.time_s
         self._dispatch(decision)
+        self.recorder.decided(snapshot, self.settings, decision, self._memory)
         try:
             self._publish(snapshot, decision)
         except Exception:  # what is shown must never decide over what is controlled
@@ -189,7 +192,9 @@ class Engine:
         self._memory = Memory()
         for worker in self._workers.values():
             worker.command(0.0, rewrite=False)
-        alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+        self.recorder.failed(snapshot, self.settings, problem)
+        alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, problem)
         standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
         if self.live.current is not None:
             shown = alarm_states(standing, self.settings)
