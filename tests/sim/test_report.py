@@ -71,7 +71,14 @@ def test_a_report_is_one_well_formed_file_without_references(lag: Simulation) ->
     parsed = check(simulation_report(lag, sentence))
     assert parsed.tags.count("h1") == 1
     text = " ".join(parsed.text)
-    for title in ("Grid total", "Phases", "Batteries", "State of charge", "Energy", "Thermal budget"):
+    for title in (
+        "Grid total",
+        "Current of the phases",
+        "Batteries",
+        "State of charge",
+        "Energy",
+        "Thermal budget",
+    ):
         assert title in text
     # Grid, phases, three batteries, state of charge; the keys of legends are small ones.
     labels = [value for name, value in parsed.attributes if name == "aria-label"]
@@ -132,11 +139,11 @@ def test_any_constant_can_be_drawn(value: float) -> None:
 
 
 def test_a_limit_is_drawn_when_the_values_come_near_it() -> None:
-    marks = [Mark("+25 A", 5750.0)]
+    marks = [Mark("fuse 25 A", 5750.0)]
     near = chart([Line("x", 1, [0.0, 4500.0])], label="x", unit="W", tick_s=1.0, marks=marks)
     far = chart([Line("x", 1, [0.0, 500.0])], label="x", unit="W", tick_s=1.0, marks=marks)
-    assert "+25 A" in near
-    assert "+25 A" not in far
+    assert "fuse 25 A" in near
+    assert "fuse 25 A" not in far
 
 
 def test_the_stability_map_says_where_it_never_settles() -> None:

@@ -30,6 +30,7 @@ def line(value: float | None, must: float | None, goal: float | None) -> Line:
         (3.0, 7.0, 3.0, "goal"),
         (None, 7.0, 3.0, "FAIL"),
         (0.0, 1.0, 0.0, "goal"),
+        (5.0, 7.0, None, "ok"),
         (5.0, None, None, ""),
         (None, None, None, ""),
     ],

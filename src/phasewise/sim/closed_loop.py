@@ -1,5 +1,6 @@
 """A controller and a simulated house, in simulated time: deterministic, no wall clock."""
 
+import math
 import random
 from collections import deque
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from phasewise.model import (
     Site,
     Snapshot,
 )
+from phasewise.sim.battery import SimBattery
 from phasewise.sim.house import DelayLine, MeterSample, SimHouse
 
 TICK_S = 0.1
@@ -114,13 +116,10 @@ class _Telemetry:
         """While True its values stay as they are, though it goes on answering."""
         self.delay_s = timing.telemetry_delay_s
         """How old its values are."""
-        self._cadence_s = timing.telemetry_cadence_s
         self._answers: deque[BatteryReading] = deque()
 
-    def read(self, house: SimHouse, index: int, now_s: float) -> None:
+    def read(self, battery: SimBattery, now_s: float) -> None:
         """Ask the battery; the answer counts as of now, however old its values are."""
-        self.next_s += self._cadence_s
-        battery = house.batteries[index][1]
         battery.advance(now_s)
         answer = BatteryReading(
             time_s=now_s,
@@ -172,6 +171,8 @@ class ClosedLoop:
         self.reachable = [True] * len(self.ids)
         # Telemetry of several batteries never falls on one instant.
         self.telemetry = [_Telemetry(0.3 + 0.37 * index, timing) for index in range(len(self.ids))]
+        self._batteries = [battery for _, battery in house.batteries]
+        self._next_read_s = min((telemetry.next_s for telemetry in self.telemetry), default=math.inf)
         self._tick_s = tick_s
         self._tick = 0
         self._line = DelayLine(timing.meter_delay_s)
@@ -182,6 +183,7 @@ class ClosedLoop:
         self._next_slow_tick_s = 0.0
         self._controlled_s = 0.0
         self._setpoints: list[float | None] = [None] * len(self.ids)
+        self._told_w: tuple[float, ...] = (0.0,) * len(self.ids)
 
     @property
     def now_s(self) -> float:
@@ -196,12 +198,8 @@ class ClosedLoop:
 
     def _step(self) -> None:
         now_s = self.now_s
-        for index, telemetry in enumerate(self.telemetry):
-            if now_s >= telemetry.next_s - LATENESS:
-                if self.reachable[index]:
-                    telemetry.read(self.house, index, now_s)
-                else:
-                    telemetry.next_s += self.timing.telemetry_cadence_s
+        if now_s >= self._next_read_s - LATENESS:
+            self._read_batteries(now_s)
         reading = self._telegram(now_s)
         if reading is not None:
             self._watch, verdict, _ = admit(self._watch, reading, self.site)
@@ -211,6 +209,14 @@ class ClosedLoop:
             self._control(now_s, grid_is_new=False)
         self._record(now_s)
         self._tick += 1
+
+    def _read_batteries(self, now_s: float) -> None:
+        for index, telemetry in enumerate(self.telemetry):
+            if now_s >= telemetry.next_s - LATENESS:
+                telemetry.next_s += self.timing.telemetry_cadence_s
+                if self.reachable[index]:
+                    telemetry.read(self._batteries[index], now_s)
+        self._next_read_s = min(telemetry.next_s for telemetry in self.telemetry)
 
     def _telegram(self, now_s: float) -> GridReading | None:
         """What the meter sends now, if anything."""
@@ -248,10 +254,11 @@ class ClosedLoop:
             if told.command is Command.NONE or unchanged:
                 continue
             self._setpoints[index] = told.setpoint_w
+            self._told_w = tuple([setpoint_w or 0.0 for setpoint_w in self._setpoints])
             self.trace.writes[index] += 1
             self.trace.write_s[index].append(now_s)
             if self.reachable[index]:
-                self.house.batteries[index][1].command(told.setpoint_w, now_s)
+                self._batteries[index].command(told.setpoint_w, now_s)
 
     def _note(self, decision: Decision, now_s: float) -> None:
         """Add up the reasons since the decision before, and the alarms."""
@@ -270,6 +277,6 @@ class ClosedLoop:
         trace.time_s.append(now_s)
         trace.grid_w.append(house.power_w(now_s))
         trace.current_a.append(house.current_a(now_s))
-        trace.battery_w.append(tuple([b.ac_power_w for _, b in house.batteries]))
-        trace.setpoint_w.append(tuple([w or 0.0 for w in self._setpoints]))
-        trace.soc_pct.append(tuple([b.soc_pct for _, b in house.batteries]))
+        trace.battery_w.append(tuple([battery.ac_power_w for battery in self._batteries]))
+        trace.setpoint_w.append(self._told_w)
+        trace.soc_pct.append(tuple([battery.soc_pct for battery in self._batteries]))

@@ -1,5 +1,6 @@
 """A simulation as one HTML file: nothing outside of it is loaded, no script runs in it."""
 
+import math
 from collections.abc import Callable, Sequence
 from html import escape
 from importlib import resources
@@ -99,19 +100,17 @@ def _grid_section(simulation: Simulation) -> str:
 
 
 def _phase_section(simulation: Simulation) -> str:
-    trace, site = simulation.trace, simulation.settings.site
-    lines, limits = [], []
+    """Currents, not powers: a fuse knows nothing of power factors."""
+    trace, site, first = simulation.trace, simulation.settings.site, simulation.first
+    lines = []
     for phase in site.phases:
         of = phase.ordinal
-        lines.append(Line(phase, of + 1, [powers[of] for powers in trace.grid_w[simulation.first :]]))
-        limits.append(site.main_fuse_a[of])
-    marks = [
-        Mark(f"{sign * fuse_a:+g} A", sign * fuse_a * simulation.scenario.site.voltage_v)
-        for fuse_a in sorted(set(limits))
-        for sign in (1.0, -1.0)
-    ]
-    drawn = chart(lines, label="Grid power per phase", unit="W", tick_s=trace.tick_s, marks=marks, height=260)
-    return _section("Phases, with the rating of the fuse where they come near it", drawn)
+        pairs = zip(trace.current_a[first:], trace.grid_w[first:], strict=True)
+        lines.append(Line(phase, of + 1, [math.copysign(amps[of], powers[of]) for amps, powers in pairs]))
+    ratings = sorted({site.main_fuse_a[phase.ordinal] for phase in site.phases})
+    marks = [Mark(f"fuse {rating:g} A", sign * rating) for rating in ratings for sign in (1.0, -1.0)]
+    drawn = chart(lines, label="Current per phase", unit="A", tick_s=trace.tick_s, marks=marks, height=260)
+    return _section("Current of the phases, export negative", drawn)
 
 
 def _battery_section(simulation: Simulation) -> str:
@@ -247,12 +246,18 @@ def _heat(cell: Cell) -> HeatCell:
 
 
 def _kwh(energy_wh: float) -> str:
-    return f"{energy_wh / 1000.0:,.2f} kWh" if energy_wh >= 100.0 else f"{energy_wh:.1f} Wh"
+    text = f"{energy_wh / 1000.0:,.2f} kWh" if energy_wh >= 100.0 else f"{energy_wh:.1f} Wh"
+    return _unbroken(text)
 
 
 def _time(seconds: float) -> str:
     if seconds < 120.0:
-        return f"{seconds:.0f} s"
+        return _unbroken(f"{seconds:.0f} s")
     if seconds < 7200.0:
-        return f"{seconds / 60.0:.0f} min"
-    return f"{seconds / 3600.0:.1f} h"
+        return _unbroken(f"{seconds / 60.0:.0f} min")
+    return _unbroken(f"{seconds / 3600.0:.1f} h")
+
+
+def _unbroken(text: str) -> str:
+    """A number and its unit stay on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

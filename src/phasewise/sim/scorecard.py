@@ -65,7 +65,7 @@ class Line(Struct, frozen=True):
             return ""
         if self.failed:
             return "FAIL"
-        return "goal" if self.goal is None or (self.value or 0.0) <= self.goal else "ok"
+        return "goal" if self.goal is not None and (self.value or 0.0) <= self.goal else "ok"
 
 
 class Scorer:
