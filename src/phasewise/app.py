@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -148,6 +148,10 @@ class Application:
     def health(self) -> Health:
         """Whether the daemon does its job."""
         return self.engine.health()
+
+    def recording(self, seconds: float) -> Iterator[bytes] | None:
+        """A recording of at least the last `seconds`, in parts; None before the first decision."""
+        return self.engine.recorder.export(seconds)
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
         """The user says which phase a battery is on: written to the file, then in effect."""

@@ -41,7 +41,9 @@ async def test_this_machine_needs_no_token(client: httpx.AsyncClient, host: str)
         "",
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/api/v1/state", "/api/v1/stream", "/health", "/metrics", "/login.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/state", "/api/v1/stream", "/api/v1/recording", "/health", "/metrics", "/login.js"]
+)
 async def test_a_name_rebound_to_this_machine_is_refused(
     client: httpx.AsyncClient, host: str, path: str
 ) -> None:
@@ -134,7 +136,16 @@ async def test_a_body_that_would_fill_memory_is_refused(client: httpx.AsyncClien
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/state", "/api/v1/stream", "/metrics", "/openapi.json", "/assets/x.js", "/x"]
+    "path",
+    [
+        "/api/v1/state",
+        "/api/v1/stream",
+        "/api/v1/recording",
+        "/metrics",
+        "/openapi.json",
+        "/assets/x.js",
+        "/x",
+    ],
 )
 async def test_with_a_token_every_route_asks_for_it(connect: Connect, path: str) -> None:
     client = connect(WITH_TOKEN, LAN, "192.168.1.9")

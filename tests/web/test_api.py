@@ -147,6 +147,7 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
     assert set(paths) == {
         "/api/v1/state",
         "/api/v1/stream",
+        "/api/v1/recording",
         "/api/v1/batteries/{id}",
         "/api/v1/strategy",
         "/api/v1/login",
@@ -163,6 +164,7 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
     content_of = {p: set(m["get"]["responses"]["200"]["content"]) for p, m in paths.items() if "get" in m}
     assert content_of["/api/v1/stream"] == {"text/event-stream"}
     assert content_of["/metrics"] == {"text/plain"}
+    assert content_of["/api/v1/recording"] == {"application/octet-stream"}
     assert content_of["/api/v1/state"] == {"application/json"}
 
 

@@ -20,7 +20,13 @@ from web_fakes import FakeControls, make_state
 
 from phasewise.web import Access, create_app
 
-READS = ("GET /api/v1/state", "GET /api/v1/stream", "GET /health", "GET /metrics")
+READS = (
+    "GET /api/v1/state",
+    "GET /api/v1/stream",
+    "GET /api/v1/recording",
+    "GET /health",
+    "GET /metrics",
+)
 WRITES = ("PATCH /api/v1/batteries/{id}", "PUT /api/v1/strategy", "POST /api/v1/login")
 CHECKS = [
     not_a_server_error,

@@ -1,5 +1,7 @@
 """A daemon that only exists on paper, and a state to show."""
 
+from collections.abc import Iterator
+
 from phasewise.engine.controls import Health, NotSavedError, Saved, UnknownBatteryError, UnknownStrategyError
 from phasewise.engine.live import Live
 from phasewise.engine.state import (
@@ -82,6 +84,8 @@ class FakeControls:
         self.writable = True
         self.ok = True
         self.broken: Exception | None = None
+        self.recorded: list[bytes] | None = [b"first part", b"last part"]
+        self.recording_asked_s: list[float] = []
 
     def counters(self) -> Counters:
         return Counters(120, 119, 1, 2, {"m1": 40, "m2": 3}, {"m2": 7}, 0.25)
@@ -90,6 +94,10 @@ class FakeControls:
         if self.broken is not None:
             raise self.broken
         return Health(self.ok, "All is well." if self.ok else "The meter is lost.", 0.4)
+
+    def recording(self, seconds: float) -> Iterator[bytes] | None:
+        self.recording_asked_s.append(seconds)
+        return None if self.recorded is None else iter(self.recorded)
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
         if battery_id not in self.phases:

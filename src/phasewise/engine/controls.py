@@ -1,5 +1,6 @@
 """What a user interface may ask of the running daemon. `app` implements it; `web` only knows this."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -56,6 +57,10 @@ class Controls(Protocol):
 
     def health(self) -> Health:
         """Whether the daemon does its job."""
+        ...
+
+    def recording(self, seconds: float) -> Iterator[bytes] | None:
+        """A recording of at least the last `seconds`, in parts; None before the first decision."""
         ...
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:

@@ -1,9 +1,11 @@
 """The routes. Everything they know of the daemon is `Controls`."""
 
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response, StreamingResponse
 
 from phasewise.engine.controls import Controls, Saved
 from phasewise.integrations import metrics
@@ -12,6 +14,7 @@ from phasewise.web.access import SESSION_COOKIE, SESSION_S, Doorkeeper
 from phasewise.web.guard import check_token, problem
 from phasewise.web.stream import EventStream, StateEncoder, events
 
+NO_RECORDING_YET = "Nothing is recorded yet: the daemon is starting. Ask again in a few seconds."
 NO_STATE_YET = "There is no state yet: the daemon is starting. Ask again in a few seconds."
 
 
@@ -34,6 +37,10 @@ DoorkeeperNow = Annotated[Doorkeeper, Depends(_doorkeeper)]
 
 def _text(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
+def _binary(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -61,6 +68,27 @@ async def stream(controls: ControlsNow, encoder: EncoderNow) -> Response:
     """Server-sent events: the state now, then each new one. A slow client skips states."""
     headers = {"X-Accel-Buffering": "no"}  # else nginx holds events back
     return EventStream(events(controls.live, encoder), headers=headers)
+
+
+@router.get(
+    "/api/v1/recording",
+    response_class=Response,
+    responses=REFUSALS | _problems(422, 503) | _binary("application/octet-stream"),
+)
+async def recording(controls: ControlsNow, minutes: Annotated[int, Query(ge=1, le=60)] = 10) -> Response:
+    """At least the last minutes of decisions with all they were made from, for `phasewise replay`."""
+    parts = controls.recording(minutes * 60.0)
+    if parts is None:
+        return problem(503, NO_RECORDING_YET, {"Retry-After": "2"})
+    name = f"phasewise-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.recording"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_sent(parts), media_type="application/octet-stream", headers=headers)
+
+
+async def _sent(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Without a thread for each part: they are in memory already."""
+    for part in parts:
+        yield part
 
 
 @router.patch(
