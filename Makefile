@@ -18,7 +18,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
 demo: setup
 	$(RUN) phasewise demo
 
-test: setup lint types imports frontend chromium unit
+test: setup lint types imports frontend chromium unit scorecard
 
 setup: $(UV)
 	@$(UV) sync --locked --quiet
