@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from phasewise.sim.servers.marstek import MarstekServer
 
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import DelayLine, MeterSample, PerPhase, SimHouse
+from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
 
 METER_DELAY_S = 0.9
