@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -116,3 +117,20 @@ def test_bounds_are_given_where_knowing_the_future_helps() -> None:
     assert (lines["import"].bound or math.inf) < (lines["import"].value or 0.0)
     dies = Scorer(STRATEGIES, seeds=1, controller=ControllerName.PID).lines(load_packaged("meter-dies"))
     assert [(of.value, of.bound, of.failed) for of in dies] == [(None, None, True)]
+
+
+def test_the_stability_map_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(scorecard, "DEAD_TIMES_S", (0.5, 4.0))
+    monkeypatch.setattr(scorecard, "RAMPS_W_S", (12_500.0,))
+    monkeypatch.setattr(scorecard, "CADENCES_S", (1.0,))
+    cells = scorecard.stability(STRATEGIES)
+    assert [cell.dead_time_s for cell in cells] == [0.5, 4.0]
+    quick_s, slow_s = (cell.settle_s for cell in cells)
+    assert quick_s is not None
+    assert slow_s is not None
+    # What the dead time adds, the loop cannot take back.
+    assert slow_s > quick_s + 2.5
+    code, _, err = invoke("--stability", str(tmp_path / "map.html"))
+    assert code == 0
+    assert "map.html" in err
+    assert f"{quick_s:.1f}" in (tmp_path / "map.html").read_text()
