@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -18,9 +18,15 @@ from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
 from phasewise.config import ConfigError, TokenError, load_config
+from phasewise.config.schema import NOT_YET
 from phasewise.explain import reason_text
 from phasewise.logs import set_up_logging
 from phasewise.registry import PluginError, Plugins, load_plugins
+from phasewise.replay import change as changing
+from phasewise.replay import whatif
+from phasewise.replay.recording import ReplayError, read
+from phasewise.replay.replay import replay as replayed
+from phasewise.replay.replay import replay_lines
 from phasewise.sim import report as reports
 from phasewise.sim import scorecard as scoring
 from phasewise.sim import simulate as simulation
@@ -191,6 +197,65 @@ def scorecard(
         raise typer.Exit(EXIT_FAILED)
 
 
+@cli.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="From GET /api/v1/recording.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Try a setting: control.target_grid_w=100.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Try all settings of this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make recorded decisions again: do they come out the same? Or, with other settings, how else?"""
+    plugins = _plugins()
+    with _startable(), _opened(file) as stream:
+        header, records = read(stream)
+        if config is None and not changes:
+            result = replayed(header, records, plugins.strategies)
+            _show(result, replay_lines(result), as_json=as_json)
+            if not result.identical:
+                raise typer.Exit(EXIT_FAILED)
+            return
+        own = None if config is None else load_config(config, plugins.registry()).settings()
+        parsed = [_available(changing.parse_change(text)) for text in changes or []]
+        tried = whatif.what_if(
+            header, records, plugins.strategies, lambda now: changing.changed_settings(own or now, parsed)
+        )
+    _show(tried, whatif.what_if_lines(tried), as_json=as_json)
+    if not as_json:
+        table = Table("", "as recorded", "changed", "mean difference")
+        for row in whatif.what_if_rows(tried):
+            table.add_row(*row)
+        out.print(table)
+
+
+def _available(change: changing.SettingChange) -> changing.SettingChange:
+    """Control ignores what this version does not have yet: 'no difference' would be a wrong answer."""
+    allowed = dict(NOT_YET).get(change.path)
+    if allowed is None or change.value in allowed:
+        return change
+    words = ", ".join(map(str, allowed))
+    raise ReplayError(f"'{'.'.join(change.path)}' can't be tried in this version; allowed: {words}.")
+
+
+def _show(result: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(msgspec.json.encode(result).decode())
+        return
+    for line in lines:
+        out.print(line, markup=False)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        err.print(f"{path} cannot be read: {error.strerror or error}", markup=False)
+        raise typer.Exit(EXIT_BAD_CONFIG) from error
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
@@ -211,7 +276,7 @@ def _startable() -> Iterator[None]:
     """Say plainly why the daemon could not start."""
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, ReplayError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(EXIT_BAD_CONFIG) from error
     except (ServerStartError, TokenError) as error:

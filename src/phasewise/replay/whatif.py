@@ -51,7 +51,7 @@ class BatteryWhatIf(Struct, frozen=True):
 
 
 class Instant(Struct, frozen=True):
-    """One battery at an instant at which the decisions differ. Charging positive."""
+    """Where a battery begins to be told something else. Charging positive."""
 
     time: str
     """ISO 8601, UTC."""
@@ -72,6 +72,7 @@ class WhatIf(Struct, frozen=True):
     """Decisions in which a battery is told something else."""
     batteries: tuple[BatteryWhatIf, ...]
     first: tuple[Instant, ...]
+    """The first few of them."""
     alarms: tuple[str, ...]
     """Alarms that only the changed settings raise."""
     note: str = OPEN_LOOP
@@ -101,6 +102,8 @@ class _Tally:
         self.alarms: dict[tuple[str, str | None], str] = {}
         self.differing = 0
         self.seconds = 0.0
+        self._others: list[str] = []
+        """Batteries that were told something else the last time."""
         self._last: tuple[float, dict[str, tuple[float, float]]] | None = None
 
     def add(self, snapshot: Snapshot, recorded: Decision, changed: Decision) -> None:
@@ -110,7 +113,9 @@ class _Tally:
         self._last = snapshot.time_s, told_w
         others = [i for i, (recorded_w, changed_w) in told_w.items() if recorded_w != changed_w]
         self.differing += bool(others)
-        for battery_id in others[: FIRST_AT_MOST - len(self.first)]:
+        began = [battery_id for battery_id in others if battery_id not in self._others]
+        self._others = others
+        for battery_id in began[: FIRST_AT_MOST - len(self.first)]:
             b, c = pairs[battery_id]
             time = iso(snapshot.utc_s)
             self.first.append(Instant(time, battery_id, *told_w[battery_id], _why(b), _why(c)))
@@ -221,8 +226,8 @@ def what_if_lines(result: WhatIf) -> Iterator[str]:
     yield from recorded_lines(result.recorded)
     if result.unfaithful:
         yield (
-            f"With the recorded settings {result.unfaithful} decisions come out otherwise here than recorded: "
-            "both sides below are what this version decides."
+            f"With the recorded settings {result.unfaithful} decisions come out otherwise here than "
+            "recorded: both sides below are what this version decides."
         )
     yield result.note
     yield f"{result.differing} of {result.recorded.decisions} decisions tell a battery something else."
