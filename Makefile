@@ -47,7 +47,7 @@ chromium:
 	|| echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"
 
 unit:
-	$(RUN) coverage run -m pytest -n 3
+	$(RUN) coverage run -m pytest -n 3 --dist loadfile
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 

@@ -26,7 +26,7 @@ CHROMIUM_ARGS = (
 STATIC = Path(phasewise.web.__file__).parent / "static"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
-from conftest import Rig, Scenario
+from rig import Rig, Scenario
 
 from phasewise.devices.base import DeviceBadData
 from phasewise.model import BatteryReading, BatterySettings, GridReading, Settings

@@ -1,18 +1,16 @@
 """A client for the application in this process, as a browser on this machine would see it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-from web_fakes import FakeControls, make_state
+from web_fakes import Connect, FakeControls, make_state
 
 from phasewise.web import Access, create_app
 
 LOCAL = "http://localhost:8080"
-
-Connect = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import logging
 
 import httpx
 import pytest
-from conftest import Connect
-from web_fakes import FakeControls
+from web_fakes import Connect, FakeControls
 
 from phasewise.model import Assignment
 from phasewise.web import Access

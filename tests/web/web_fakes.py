@@ -1,6 +1,8 @@
 """A daemon that only exists on paper, and a state to show."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import httpx
 
 from phasewise.engine.controls import Health, NotSavedError, Saved, UnknownBatteryError, UnknownStrategyError
 from phasewise.engine.live import Live
@@ -16,6 +18,9 @@ from phasewise.engine.state import (
     SystemState,
 )
 from phasewise.model import Assignment
+
+Connect = Callable[..., httpx.AsyncClient]
+"""The `connect` fixture."""
 
 STRATEGIES = ("self-consumption", "charge", "full-stop")
 

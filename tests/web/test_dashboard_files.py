@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Connect
+from web_fakes import Connect
 
 from phasewise.web import Access, dashboard
 
