@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from conftest import STRATEGIES, Rig, Scenario
 
+from phasewise.control.strategies.full_stop import FullStop
+from phasewise.control.strategies.self_consumption import SelfConsumption
 from phasewise.engine import recorder as recorder_module
 from phasewise.engine.recorder import Recorder
 from phasewise.model import (
@@ -28,7 +29,11 @@ from phasewise.replay.replay import Replay, replay
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.drivers import SimBatteryDriver
 
-Play = Callable[[Scenario], None]
+if TYPE_CHECKING:
+    from rig import Rig, Scenario
+
+Play = Callable[["Scenario"], None]
+STRATEGIES = {"self-consumption": SelfConsumption(), "full-stop": FullStop()}
 
 
 def exported(recorder: Recorder, seconds: float) -> bytes:
@@ -50,7 +55,7 @@ def with_control(settings: Settings, **changes: Any) -> Settings:
     return msgspec.structs.replace(settings, control=msgspec.structs.replace(settings.control, **changes))
 
 
-async def eventful_ten_minutes(rig: Rig) -> None:
+async def eventful_ten_minutes(rig: "Rig") -> None:
     """Load steps, another target, a lost meter, a full stop, a dead battery, batteries that come and go."""
     home = rig.engine.settings
     await rig.wait(70)
@@ -80,7 +85,7 @@ async def eventful_ten_minutes(rig: Rig) -> None:
 
 
 def test_any_stretch_of_an_eventful_time_replays_bit_for_bit(play: Play) -> None:
-    async def scenario(rig: Rig) -> None:
+    async def scenario(rig: "Rig") -> None:
         await eventful_ten_minutes(rig)
         decisions = rig.engine.counters().decisions
         whole = replayed(exported(rig.engine.recorder, 3600))
@@ -102,7 +107,7 @@ def test_any_stretch_of_an_eventful_time_replays_bit_for_bit(play: Play) -> None
 
 
 def test_settings_are_recorded_when_they_change_and_only_then(play: Play) -> None:
-    async def scenario(rig: Rig) -> None:
+    async def scenario(rig: "Rig") -> None:
         home = rig.engine.settings
         await rig.wait(10)
         await rig.engine.reconfigure(with_control(home, target_grid_w=50.0))
@@ -127,7 +132,7 @@ def test_settings_are_recorded_when_they_change_and_only_then(play: Play) -> Non
 def test_a_failed_decision_is_recorded_and_what_follows_replays(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(rig: Rig) -> None:
+    async def scenario(rig: "Rig") -> None:
         def broken(*_: object) -> None:
             raise ValueError("a bug")
 
@@ -151,7 +156,7 @@ def test_a_failed_decision_is_recorded_and_what_follows_replays(
 
 
 def test_what_can_not_be_recorded_never_stops_control(play: Play) -> None:
-    async def scenario(rig: Rig) -> None:
+    async def scenario(rig: "Rig") -> None:
         driver = rig.batteries["m3"]
         read_true = driver.read
 
@@ -235,3 +240,15 @@ def test_what_is_exported_is_settled_by_the_call() -> None:
 
 def test_nothing_recorded_is_nothing() -> None:
     assert Recorder([]).export(60) is None
+
+
+def test_a_chapter_that_follows_a_failure_begins_with_empty_memory() -> None:
+    recorder = Recorder([])
+    fill(recorder, home(), 59)
+    failed = Snapshot(59.0, 59.0, None, False, 1.0, ())
+    recorder.failed(failed, home(), "ValueError: a bug")
+    after = Snapshot(60.0, 60.0, None, False, 1.0, ())
+    recorder.decided(after, home(), Decision(60.0, "a", "a", ()), Memory(started_s=60.0))
+    header = records_of(exported(recorder, 0.0))[0]
+    assert isinstance(header, Header)
+    assert header.memory == Memory()

@@ -135,7 +135,7 @@ def test_a_failure_in_the_recording_is_passed_over() -> None:
     found = tried(data=recorded(home(), fails_after_s=50.0))
     assert found.recorded.failed == found.unfaithful == 1
     assert found.differing == 0
-    assert "1 decisions come out otherwise" in "\n".join(what_if_lines(found))
+    assert " 1 of 200 decisions come out otherwise" in "\n".join(what_if_lines(found))
 
 
 def test_a_core_that_fails_on_the_change_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

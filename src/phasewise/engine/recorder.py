@@ -18,7 +18,7 @@ from phasewise.replay.recording import MAGIC, Changed, Checkpoint, Failed, Heade
 KEEP_S = 3600.0
 """An hour: someone who sees something odd has the time to fetch it."""
 KEEP_BYTES = 12_000_000
-"""At most this many as encoded, which with their list is 13 MB. Six batteries at 1 Hz take 9 MB an hour."""
+"""Encoded; with what holds them together 13 MB. Six batteries at 1 Hz take 9 to 10 MB an hour."""
 CHAPTER_S = 60.0
 """A recording begins at most this much before what was asked for."""
 CHAPTER_BYTES = 1_000_000
@@ -73,6 +73,8 @@ class Recorder:
     def _keep(self, record: Record, now_s: float, settings: Settings) -> None:
         try:
             data = frame(record)
+            if self._settings is not None and settings is not self._settings:
+                data = frame(Changed(settings)) + data
         except Exception as error:  # noqa: BLE001 - whatever a driver calls a reading, control goes on
             if not self._interrupted:
                 problem = f"{type(error).__name__}: {error}"
@@ -83,12 +85,9 @@ class Recorder:
             self.size = 0
             return
         self._interrupted = False
-        self._now_s = now_s
-        chapter = self._chapter(now_s, settings)
-        if settings is not self._settings:
-            self._add(chapter, frame(Changed(settings)))
-            self._settings = settings
-        self._add(chapter, data)
+        self._now_s, self._settings = now_s, settings
+        self._chapter(now_s, settings).add(data)
+        self.size += len(data)
         while len(self._chapters) > 1 and self._is_too_much():
             self.size -= self._chapters.popleft().size
 
@@ -98,15 +97,8 @@ class Recorder:
             newest = self._chapters[-1]
             if now_s - newest.began_s < CHAPTER_S and newest.size < CHAPTER_BYTES:
                 return newest
-        else:
-            self._settings = settings
-        # The old settings: the chapter's first record says when they changed.
-        self._chapters.append(_Chapter(now_s, self._settings or settings, self._memory))
+        self._chapters.append(_Chapter(now_s, settings, self._memory))
         return self._chapters[-1]
-
-    def _add(self, chapter: _Chapter, data: bytes) -> None:
-        chapter.add(data)
-        self.size += len(data)
 
     def _is_too_much(self) -> bool:
         return self.size > self._keep_bytes or self._chapters[1].began_s < self._now_s - self._keep_s

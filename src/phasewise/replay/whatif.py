@@ -34,8 +34,6 @@ OPEN_LOOP = (
 )
 FIRST_AT_MOST = 5
 """Enough to see what sort of difference it is."""
-HOLD_AT_MOST_S = 15.0
-"""A setpoint counts no longer than this for the energy: decisions come more often, or control stood still."""
 
 
 class BatteryWhatIf(Struct, frozen=True):
@@ -128,7 +126,7 @@ class _Tally:
         if self._last is None:
             return
         since_s, told_w = self._last
-        seconds = min(now_s - since_s, HOLD_AT_MOST_S)
+        seconds = now_s - since_s
         self.seconds += seconds
         for battery_id, (recorded_w, changed_w) in told_w.items():
             self.sums.setdefault(battery_id, _Sum()).add(recorded_w, changed_w, seconds)
@@ -225,9 +223,10 @@ def what_if_lines(result: WhatIf) -> Iterator[str]:
     """What there is to say, but for the table."""
     yield from recorded_lines(result.recorded)
     if result.unfaithful:
+        share = f"{result.unfaithful} of {result.recorded.decisions}"
         yield (
-            f"With the recorded settings {result.unfaithful} decisions come out otherwise here than "
-            "recorded: both sides below are what this version decides."
+            f"With the recorded settings {share} decisions come out otherwise here than recorded: both sides "
+            "below are what this version decides."
         )
     yield result.note
     yield f"{result.differing} of {result.recorded.decisions} decisions tell a battery something else."
