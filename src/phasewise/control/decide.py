@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from phasewise.control import health as health_of
 from phasewise.control.allocate import ordered, split
-from phasewise.control.estimate import estimate, forget_load, note_commands
+from phasewise.control.estimate import Load, estimate, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.reasons import reasons
@@ -45,62 +45,74 @@ def decide(
     `strategies` holds every selectable strategy by name. Never raises for what a strategy does:
     a strategy that fails stops the batteries, with an alarm.
     """
-    snapshot = replace(snapshot, batteries=tuple(map(finite, snapshot.batteries)))
+    snapshot = replace(snapshot, batteries=tuple([finite(battery) for battery in snapshot.batteries]))
     memory = _begin(snapshot, settings, memory)
     meter = _meter_freshness(snapshot, memory)
-    healths = tuple(
+    healths = [
         health_of.judge(health, battery, seen, snapshot.time_s)
         for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
-    )
-    memory = replace(memory, health=healths)
+    ]
+    memory = replace(memory, health=tuple(healths))
     intent, failure = _intent(snapshot, settings, memory, strategies)
-    load, estimated = estimate(snapshot, memory.estimate, tuple(map(is_usable, snapshot.batteries)))
+    usable = [is_usable(battery) for battery in snapshot.batteries]
+    load, estimated = estimate(snapshot, memory.estimate, usable)
     memory = replace(memory, estimate=estimated)
     idle = _idle_reason(intent, meter, memory)
-    units = tuple(
+    units = [
         unit(battery, seen, health, intent if idle is None else None, snapshot)
         for battery, seen, health in zip(settings.batteries, snapshot.batteries, healths, strict=True)
-    )
+    ]
 
-    wanted_w, regulated = 0.0, RegulateMemory()
+    wanted_w = 0.0
     if idle is not None or load is None:
         targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
+        memory = replace(memory, regulate=RegulateMemory())
     elif snapshot.grid_is_new:
-        now_s = snapshot.time_s
-        wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
-        wanted_w = beside_held(wanted_w, units)
-        order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
-        if memory.regulate.wanted_w is None:
-            targets_w = split(wanted_w, units, order)
-        else:
-            targets_w, steered = steer(wanted_w, units, order, memory.setpoints_w, memory.steer, now_s)
-            memory = replace(memory, steer=steered)
+        wanted_w, targets_w, memory = _follow(snapshot, settings, memory, intent, load, units)
     else:
         # No news of the grid: nothing grows, but a new limit holds at once.
-        wanted_w, regulated = memory.regulate.wanted_w or 0.0, memory.regulate
+        wanted_w = memory.regulate.wanted_w or 0.0
         targets_w = [
             min(max(before_w, u.lo_w), u.hi_w) for before_w, u in zip(memory.setpoints_w, units, strict=True)
         ]
 
-    batteries = _tell(units, healths, targets_w, wanted_w, idle)
     decision = Decision(
         time_s=snapshot.time_s,
         selected=settings.control.strategy,
         executing=SAFE if meter is Freshness.LOST else settings.control.strategy,
-        batteries=batteries,
+        batteries=_tell(units, healths, targets_w, wanted_w, idle),
         load_w=load.power_w if load is not None and idle is not ReasonCode.METER_LOST else None,
         wanted_w=wanted_w,
         alarms=_alarms(snapshot, meter, healths) + failure,
     )
-    return decision, _remember(memory, decision, regulated, meter, snapshot)
+    return decision, _remember(memory, decision, meter, snapshot)
+
+
+def _follow(
+    snapshot: Snapshot,
+    settings: Settings,
+    memory: Memory,
+    intent: Intent,
+    load: Load,
+    units: Sequence[Unit],
+) -> tuple[float, list[float], Memory]:
+    """On a new sample: what all together should do, what each does of it, and what to remember."""
+    now_s = snapshot.time_s
+    wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
+    wanted_w = beside_held(wanted_w, units)
+    order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
+    if memory.regulate.wanted_w is None:
+        return wanted_w, split(wanted_w, units, order), replace(memory, regulate=regulated)
+    targets_w, steered = steer(wanted_w, units, order, memory.setpoints_w, memory.steer, now_s)
+    return wanted_w, targets_w, replace(memory, regulate=regulated, steer=steered)
 
 
 def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     """Memory that fits these settings: batteries may have been added, removed or reordered."""
     started_s = snapshot.time_s if memory.started_s is None else memory.started_s
     fresh_samples = memory.fresh_samples + 1 if snapshot.grid_is_new else memory.fresh_samples
-    ids = tuple(b.id for b in settings.batteries)
-    if tuple(h.id for h in memory.health) == ids:
+    ids = [b.id for b in settings.batteries]
+    if [h.id for h in memory.health] == ids:
         return replace(memory, started_s=started_s, fresh_samples=fresh_samples)
     known = {h.id: (h, w) for h, w in zip(memory.health, memory.setpoints_w, strict=True)}
     pairs = [known.get(i, (HealthMemory(i), 0.0)) for i in ids]
@@ -172,7 +184,6 @@ def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory
 def _remember(
     memory: Memory,
     decision: Decision,
-    regulated: RegulateMemory,
     meter: Freshness,
     snapshot: Snapshot,
 ) -> Memory:
@@ -184,11 +195,12 @@ def _remember(
         memory,
         fresh_samples=0 if lost else memory.fresh_samples,
         estimate=forget_load(estimated) if lost else estimated,
-        regulate=regulated,
         health=tuple(
-            health_of.note_command(health, told[health.id], now_s) if health.id in told else health
-            for health in memory.health
+            [
+                health_of.note_command(health, told[health.id], now_s) if health.id in told else health
+                for health in memory.health
+            ]
         ),
-        setpoints_w=tuple(b.setpoint_w for b in decision.batteries),
+        setpoints_w=tuple([b.setpoint_w for b in decision.batteries]),
         executing=decision.executing,
     )

@@ -11,6 +11,8 @@ are asked for it within seconds. (To believe its readings instead would ask it a
 finds out which one it is.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -58,7 +60,7 @@ class Load(Struct, frozen=True):
 
 
 def estimate(
-    snapshot: Snapshot, memory: EstimateMemory, usable: tuple[bool, ...]
+    snapshot: Snapshot, memory: EstimateMemory, usable: Sequence[bool]
 ) -> tuple[Load | None, EstimateMemory]:
     """Estimate the load at the newest meter sample.
 
@@ -83,7 +85,7 @@ def estimate(
     if memory.load_w is None:
         # After a loss of the meter the batteries have had time to stop: their readings know better
         # than the middle of the interval.
-        load_w = snapshot.grid.total_power_w - sum(track.read_w for track in tracks)
+        load_w = snapshot.grid.total_power_w - sum([track.read_w for track in tracks])
     elif memory.history and at_s > memory.history[-1].time_s:
         load_w = memory.load_w + slope_w_s * (at_s - memory.history[-1].time_s)
     else:
@@ -103,8 +105,12 @@ def estimate(
 
 
 def _with(history: tuple[TimedPower, ...], newest: TimedPower) -> tuple[TimedPower, ...]:
-    since_s = newest.time_s - SLOPE_WINDOW_S
-    return (*(past for past in history if since_s < past.time_s < newest.time_s), newest)
+    if history and history[-1].time_s >= newest.time_s:
+        history = tuple([past for past in history if past.time_s < newest.time_s])
+    since_s, first = newest.time_s - SLOPE_WINDOW_S, 0
+    while first < len(history) and history[first].time_s <= since_s:
+        first += 1
+    return (*history[first:], newest)
 
 
 def _slope_w_s(history: tuple[TimedPower, ...]) -> float:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from phasewise.model import BatterySnapshot, Connection, Freshness, GridReading, PhaseReading, Site
+from phasewise.model import PHASES, BatterySnapshot, Connection, Freshness, GridReading, PhaseReading, Site
 
 AGING_CADENCES = 2.0
 LOST_CADENCES = 3.0
@@ -136,12 +136,12 @@ def implausible(reading: GridReading, site: Site, before: GridReading | None = N
     limit_w = ABSURD_FUSES * site.nominal_voltage_v * sum(site.main_fuse_a[: site.phase_count])
     if abs(reading.total_power_w) > limit_w:
         return f"a total of {reading.total_power_w:.0f} W is more than {ABSURD_FUSES:.0f} x the main fuse"
-    for phase in site.phases:
-        of_phase = reading.phases[phase.ordinal]
+    for index in range(site.phase_count):
+        of_phase = reading.phases[index]
         if of_phase is not None:
-            problem = _implausible_phase(of_phase, site, site.main_fuse_a[phase.ordinal])
+            problem = _implausible_phase(of_phase, site, site.main_fuse_a[index])
             if problem is not None:
-                return f"{phase}: {problem}"
+                return f"{PHASES[index]}: {problem}"
     return _implausible_sum(reading, site, before)
 
 
@@ -150,9 +150,15 @@ def finite(battery: BatterySnapshot) -> BatterySnapshot:
     reading = battery.reading
     if reading is None:
         return battery
-    values = (reading.ac_power_w, reading.soc_pct, reading.pv_power_w, reading.readback_w)
-    if math.isfinite(sum(value or 0.0 for value in values)):
+    ac_w, soc_pct, pv_w, readback_w = (
+        reading.ac_power_w,
+        reading.soc_pct,
+        reading.pv_power_w,
+        reading.readback_w,
+    )
+    if math.isfinite((ac_w or 0.0) + (soc_pct or 0.0) + (pv_w or 0.0) + (readback_w or 0.0)):
         return battery
+    values = (ac_w, soc_pct, pv_w, readback_w)
     known = [None if value is None or not math.isfinite(value) else value for value in values]
     ac_power_w, soc_pct, pv_power_w, readback_w = known
     cleaned = replace(
@@ -162,10 +168,9 @@ def finite(battery: BatterySnapshot) -> BatterySnapshot:
 
 
 def _implausible_phase(reading: PhaseReading, site: Site, fuse_a: float) -> str | None:
-    for value in (reading.power_w, reading.current_a, reading.voltage_v):
-        if value is not None and not math.isfinite(value):
-            return "a value is not a number"
     power_w, current_a = reading.power_w, reading.current_a
+    if not math.isfinite((power_w or 0.0) + (current_a or 0.0) + (reading.voltage_v or 0.0)):
+        return "a value is not a number"
     limit_a = ABSURD_FUSES * fuse_a
     if power_w is not None and abs(power_w) > limit_a * site.nominal_voltage_v:
         return f"{power_w:.0f} W is more than {ABSURD_FUSES:.0f} x the fuse"
@@ -186,6 +191,8 @@ def _implausible_sum(reading: GridReading, site: Site, before: GridReading | Non
     if phase_sum_w is None:
         return None
     total_w = reading.total_power_w
+    if abs(phase_sum_w - total_w) <= SUM_TOLERANCE_W:
+        return None
     powers = [p.power_w for p in reading.phases if p is not None and p.power_w is not None]
     tolerance_w = max(SUM_TOLERANCE_W, SUM_TOLERANCE * max(map(abs, powers)))
     if before is not None:
@@ -199,7 +206,10 @@ def _implausible_sum(reading: GridReading, site: Site, before: GridReading | Non
 
 def _phase_sum_w(reading: GridReading, site: Site) -> float | None:
     """Sum of the phases that the home has, or None if one of them is not known."""
-    powers = [
-        p.power_w for p in reading.phases[: site.phase_count] if p is not None and p.power_w is not None
-    ]
-    return sum(powers) if len(powers) == site.phase_count else None
+    sum_w = 0.0
+    for index in range(site.phase_count):
+        of_phase = reading.phases[index]
+        if of_phase is None or of_phase.power_w is None:
+            return None
+        sum_w += of_phase.power_w
+    return sum_w

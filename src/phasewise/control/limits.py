@@ -83,7 +83,9 @@ def beside_held(wanted_w: float, units: Sequence[Unit]) -> float:
     A battery held at charging takes its power from the grid or the sun, not out of another battery:
     the others still cover the house, but no more.
     """
-    held_w = sum(unit.lo_w for unit in units if unit.lo_code is ReasonCode.HOLD)
+    held_w = sum([unit.lo_w for unit in units if unit.lo_code is ReasonCode.HOLD])
+    if held_w == 0.0:
+        return wanted_w
     others_w = wanted_w - held_w
     if held_w > 0:
         others_w = max(others_w, min(wanted_w, 0.0))

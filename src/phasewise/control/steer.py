@@ -21,6 +21,9 @@ HANDOVER_EVERY_S = 5.0
 """Each portion costs two writes. Two units of unlike dead time show a bump of one portion for as long as
 they differ."""
 
+NEGLIGIBLE_W = 0.5
+"""Less than the step of any unit."""
+
 
 def steer(
     wanted_w: float,
@@ -34,20 +37,27 @@ def steer(
 
     `order` as for `split`: first to be used first. `before_w`: the setpoints in force.
     """
+    look = now_s - memory.looked_s >= HANDOVER_EVERY_S
+    if not look and abs(wanted_w - sum(before_w)) <= NEGLIGIBLE_W and _fits(before_w, units):
+        return list(before_w), memory
     forced_w = sum(min(max(0.0, unit.lo_w), unit.hi_w) for unit in units)
     boxes = [_one_way(unit, wanted_w - forced_w) for unit in units]
     powers_w = [min(max(w, lo_w), hi_w) for w, (lo_w, hi_w) in zip(before_w, boxes, strict=True)]
     if abs(wanted_w - sum(before_w)) >= SHARE_W:
         _share(wanted_w - sum(powers_w), powers_w, boxes)
         powers_w = [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)]
-        memory = SteerMemory(looked_s=now_s + QUIET_S - HANDOVER_EVERY_S)
+        look, memory = False, SteerMemory(looked_s=now_s + QUIET_S - HANDOVER_EVERY_S)
     rest_w = wanted_w - sum(powers_w)
     grows = (wanted_w - forced_w) * rest_w > 0
     _follow(rest_w, powers_w, boxes, order if grows else order[::-1])
-    if now_s - memory.looked_s >= HANDOVER_EVERY_S:
+    if look:
         _hand_over(powers_w, split(sum(powers_w), units, order), order)
         memory = SteerMemory(looked_s=now_s)
     return [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)], memory
+
+
+def _fits(powers_w: Sequence[float], units: Sequence[Unit]) -> bool:
+    return all(unit.lo_w <= w <= unit.hi_w for w, unit in zip(powers_w, units, strict=True))
 
 
 def _one_way(unit: Unit, free_w: float) -> tuple[float, float]:
