@@ -35,6 +35,10 @@ from phasewise.web import ServerStartError
 
 EXIT_FAILED = 1
 EXIT_BAD_CONFIG = 2
+FIRST_STEPS = (
+    "A meter and one battery make a configuration: docs/configuration.md begins with one to copy. "
+    "`phasewise demo` needs none."
+)
 
 cli = typer.Typer(
     name="phasewise",
@@ -55,6 +59,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 def run(config: ConfigPath, log_level: LogLevel = "info") -> None:
     """Run the controller until it is stopped."""
     set_up_logging(log_level)
+    if not config.exists():
+        err.print(f"{config}: there is no such file. {FIRST_STEPS}", markup=False)
+        raise typer.Exit(EXIT_BAD_CONFIG)
     plugins = _plugins()
 
     async def main() -> None:
