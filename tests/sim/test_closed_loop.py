@@ -243,3 +243,22 @@ def test_the_measures_measure() -> None:
     assert overshoot_w(line, 10.0, 23.0, edge_w=1.0) == 20.0
     assert energy_wh(line, 10.0, 23.0) == pytest.approx((500 * 3 / 3600, 20 * 10 / 3600))
     assert rms_w([3.0, 4.0] * 50, 0.0, 10.0) == pytest.approx(math.sqrt(12.5))
+
+
+# --- a meter that is not as old as it is taken to be
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.4, 1.0, 1.6])
+def test_the_age_of_a_sample_need_not_be_known_exactly(delay_s: float) -> None:
+    """Small steps every 8 s with fast units: each is met soon, none is taken for the units' own answer."""
+
+    def loads_w(time_s: float) -> PerPhase:
+        return (1000.0 + (600.0 if int(time_s // 8) % 2 else 0.0), 1000.0, 1000.0)
+
+    timing = LoopTiming(meter_delay_s=delay_s, assumed_delay_s=1.0, meter_phase_s=0.3)
+    fast = BatterySpec(dead_time_s=0.3, ramp_w_s=12_500.0)
+    found = plant(loads_w, timing=timing, spec=fast, socs_pct=(50.0,) * 6)
+    total_w = found.loop.run(200.0).total_w()
+    for edge_s in range(48, 192, 8):
+        rest = total_w[round((edge_s + 5.0) * 10) : round((edge_s + 8.0) * 10)]
+        assert max(map(abs, rest)) <= 100.0

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from phasewise.control import health as health_of
 from phasewise.control.allocate import ordered, split
-from phasewise.control.estimate import Load, estimate, forget_load, note_commands
+from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.reasons import reasons
@@ -52,7 +52,10 @@ def decide(
         health_of.judge(health, battery, seen, snapshot.time_s)
         for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
     ]
+    distrusted = [h.id for was, h in zip(memory.health, healths, strict=True) if health_of.lost_trust(was, h)]
     memory = replace(memory, health=tuple(healths))
+    if distrusted:
+        memory = replace(memory, estimate=forget_batteries(memory.estimate, distrusted))
     intent, failure = _intent(snapshot, settings, memory, strategies)
     usable = [is_usable(battery) for battery in snapshot.batteries]
     load, estimated = estimate(snapshot, memory.estimate, usable)

@@ -11,7 +11,7 @@ are asked for it within seconds. (To believe its readings instead would ask it a
 finds out which one it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -40,8 +40,8 @@ SLOPE_WINDOW_S = 6.5
 """And it is measured over the last samples only."""
 SLOPE_MIN_W_S = 12.0
 """Sixty watts in five seconds: beyond the noise of a meter and of idle appliances."""
-SLOPE_EVEN = 0.35
-"""Each half of a slope carries at least this share of the rise; a step carries all of it in one half."""
+SLOPE_EVEN = 0.25
+"""No estimate lies farther from the straight line than this share of the rise; with steps, some do."""
 
 
 class Load(Struct, frozen=True):
@@ -77,8 +77,10 @@ def estimate(
         if not is_usable:
             continue
         track = advance(_listen(known.get(battery.id), battery, at_s), at_s)
-        lo_w += track.lo_w
-        hi_w += track.hi_w
+        # How old a sample is, is only roughly known; it is not younger than its arrival.
+        latest = _run(track, snapshot.grid.received_s)
+        lo_w += min(track.lo_w, latest.lo_w)
+        hi_w += max(track.hi_w, latest.hi_w)
         tracks.append(track)
     load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
     slope_w_s = _slope_w_s(memory.history)
@@ -122,13 +124,22 @@ def _slope_w_s(history: tuple[TimedPower, ...]) -> float:
     slope_w_s = rise_w / (last.time_s - first.time_s)
     if abs(slope_w_s) < SLOPE_MIN_W_S:
         return 0.0
-    share = (history[len(history) // 2].power_w - first.power_w) / rise_w
-    return slope_w_s if SLOPE_EVEN <= share <= 1.0 - SLOPE_EVEN else 0.0
+    off_w = SLOPE_EVEN * abs(rise_w)
+    for past in history:
+        line_w = first.power_w + slope_w_s * (past.time_s - first.time_s)
+        if abs(past.power_w - line_w) > off_w:
+            return 0.0
+    return slope_w_s
 
 
 def forget_load(memory: EstimateMemory) -> EstimateMemory:
     """The meter was lost: what the house drew then says nothing of now."""
     return replace(memory, load_w=None, history=())
+
+
+def forget_batteries(memory: EstimateMemory, ids: Collection[str]) -> EstimateMemory:
+    """What these were told says nothing of what they do: go by their next readings."""
+    return replace(memory, tracks=tuple([track for track in memory.tracks if track.id not in ids]))
 
 
 def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: float) -> EstimateMemory:

@@ -125,6 +125,20 @@ def _learn_cap(
     return health if cap_w == health.cap_discharge_w else replace(health, cap_discharge_w=cap_w)
 
 
+def lost_trust(before: HealthMemory, after: HealthMemory) -> bool:
+    """Whether it just turned out that the battery has not been doing what it was told."""
+    return (
+        after.stopped > before.stopped
+        or after.excluded_until_s > before.excluded_until_s
+        or _lower(before.cap_charge_w, after.cap_charge_w)
+        or _lower(before.cap_discharge_w, after.cap_discharge_w)
+    )
+
+
+def _lower(before_w: float | None, after_w: float | None) -> bool:
+    return after_w is not None and (before_w is None or after_w < before_w)
+
+
 def note_command(health: HealthMemory, setpoint_w: float, now_s: float) -> HealthMemory:
     """Remember what a battery was told now."""
     commanded_w = health.commanded_w
