@@ -33,11 +33,14 @@ NARROWEST_S = 0.6
 EVERYTHING = (DEAD_TIME_MIN_S, DEAD_TIME_MAX_S)
 
 
+def at_rest(track: Track) -> bool:
+    """Whether nothing is under way: one command is in force, and the battery certainly runs at it."""
+    return len(track.commands) == 1 and track.lo_w == track.commands[0].power_w == track.hi_w
+
+
 def watch(track: Track, command: TimedPower) -> Track:
     """Note a command that is given: it continues the run under watch, begins one, or confuses it."""
-    before_w = track.commands[-1].power_w
-    at_rest = len(track.commands) == 1 and track.lo_w == before_w == track.hi_w
-    if at_rest:
+    if at_rest(track):
         return replace(track, run=(track.commands[0], command))
     if track.run and _goes_on(track.run, command.power_w):
         return replace(track, run=(*track.run[1 - RUN :], command))

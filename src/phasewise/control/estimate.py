@@ -21,6 +21,7 @@ from phasewise.control.dead_time import (
     RAMP_MAX_W_S,
     RAMP_MIN_W_S,
     TELEMETRY_LAG_S,
+    at_rest,
     hear,
     watch,
 )
@@ -78,7 +79,7 @@ def estimate(
             continue
         track = advance(_listen(known.get(battery.id), battery, at_s), at_s)
         # How old a sample is, is only roughly known; it is not younger than its arrival.
-        latest = _run(track, snapshot.grid.received_s)
+        latest = track if at_rest(track) else _run(track, snapshot.grid.received_s)
         lo_w += min(track.lo_w, latest.lo_w)
         hi_w += max(track.hi_w, latest.hi_w)
         tracks.append(track)
@@ -182,7 +183,7 @@ def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track
 
 def advance(track: Track, to_s: float) -> Track:
     """The track as of `to_s`, with all readings up to then used."""
-    if len(track.commands) == 1 and track.lo_w == track.commands[0].power_w == track.hi_w:
+    if at_rest(track):
         track = _without_what_is_known(track)
         if not track.pending:
             return replace(track, at_s=to_s) if to_s > track.at_s else track
