@@ -264,10 +264,10 @@ def test_a_reading_that_comes_in_late_does_not_hide_what_the_unit_did_since() ->
     assert load.lo_w <= 500.0
 
 
-def slope_after(loads_w: list[float]) -> float:
+def slope_after(loads_w: list[float], cadence_s: float = 1.0) -> float:
     memory = EstimateMemory()
-    for second, load_w in enumerate(loads_w):
-        load, memory = estimate(picture(float(second), load_w, []), memory, ())
+    for sample, load_w in enumerate(loads_w):
+        load, memory = estimate(picture(cadence_s * sample, load_w, []), memory, ())
     assert load is not None
     return load.slope_w_s
 
@@ -277,4 +277,6 @@ def test_a_steady_slope_is_seen_and_a_step_is_not() -> None:
     assert slope_after([40.0 * s for s in range(4)]) == 0.0
     for after in range(2, 12):
         assert slope_after([500.0] * 12 + [3500.0] * after) == 0.0
+        assert slope_after([500.0] * 12 + [3500.0] * after, cadence_s=5.0) == 0.0
+        assert slope_after([500.0] * 12 + [1700.0] + [3500.0] * after) == 0.0
     assert slope_after([500.0, 504.0, 497.0, 502.0, 495.0, 503.0, 499.0, 501.0]) == 0.0

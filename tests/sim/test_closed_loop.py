@@ -262,3 +262,19 @@ def test_the_age_of_a_sample_need_not_be_known_exactly(delay_s: float) -> None:
     for edge_s in range(48, 192, 8):
         rest = total_w[round((edge_s + 5.0) * 10) : round((edge_s + 8.0) * 10)]
         assert max(map(abs, rest)) <= 100.0
+
+
+# --- the corners of what a battery and a meter may be
+
+
+@pytest.mark.parametrize("ramp_w_s", [500.0, 12_500.0])
+@pytest.mark.parametrize("dead_time_s", [0.3, 4.0])
+@pytest.mark.parametrize("cadence_s", [1.0, 2.0, 5.0, 10.0])
+def test_it_settles_in_every_corner(cadence_s: float, dead_time_s: float, ramp_w_s: float) -> None:
+    timing = LoopTiming(meter_cadence_s=cadence_s, meter_phase_s=0.3)
+    spec = BatterySpec(dead_time_s=dead_time_s, ramp_w_s=ramp_w_s)
+    total_w = plant(pulses((0, STEP_W), (120, 0.0)), timing=timing, spec=spec).loop.run(END_S).total_w()
+    # A sample late, the dead time, the ramp of one unit, and a second for the meter's delay.
+    expected_s = cadence_s + dead_time_s + 2500.0 / ramp_w_s + 1.0
+    assert settle_s(total_w, UP_S, DOWN_S) <= expected_s
+    assert settle_s(total_w, DOWN_S, END_S) <= expected_s

@@ -37,6 +37,8 @@ integral action of unit gain removes it."""
 
 SLOPE_S = 5.0
 """A slope must last this long to be believed: a step never does."""
+SLOPE_SAMPLES = 4
+"""Two samples always lie on a line; a slow meter shows no slopes."""
 SLOPE_WINDOW_S = 6.5
 """And it is measured over the last samples only."""
 SLOPE_MIN_W_S = 12.0
@@ -118,7 +120,7 @@ def _with(history: tuple[TimedPower, ...], newest: TimedPower) -> tuple[TimedPow
 
 def _slope_w_s(history: tuple[TimedPower, ...]) -> float:
     """The steady slope of the last few load estimates, 0 when there is none."""
-    if not history or history[-1].time_s - history[0].time_s < SLOPE_S:
+    if len(history) < SLOPE_SAMPLES or history[-1].time_s - history[0].time_s < SLOPE_S:
         return 0.0
     first, last = history[0], history[-1]
     rise_w = last.power_w - first.power_w
