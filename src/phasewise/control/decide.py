@@ -48,14 +48,7 @@ def decide(
     snapshot = replace(snapshot, batteries=tuple([finite(battery) for battery in snapshot.batteries]))
     memory = _begin(snapshot, settings, memory)
     meter = _meter_freshness(snapshot, memory)
-    healths = [
-        health_of.judge(health, battery, seen, snapshot.time_s)
-        for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
-    ]
-    distrusted = [h.id for was, h in zip(memory.health, healths, strict=True) if health_of.lost_trust(was, h)]
-    memory = replace(memory, health=tuple(healths))
-    if distrusted:
-        memory = replace(memory, estimate=forget_batteries(memory.estimate, distrusted))
+    memory = _judge(snapshot, settings, memory)
     intent, failure = _intent(snapshot, settings, memory, strategies)
     usable = [is_usable(battery) for battery in snapshot.batteries]
     load, estimated = estimate(snapshot, memory.estimate, usable)
@@ -63,7 +56,7 @@ def decide(
     idle = _idle_reason(intent, meter, memory)
     units = [
         unit(battery, seen, health, intent if idle is None else None, snapshot)
-        for battery, seen, health in zip(settings.batteries, snapshot.batteries, healths, strict=True)
+        for battery, seen, health in zip(settings.batteries, snapshot.batteries, memory.health, strict=True)
     ]
 
     wanted_w = 0.0
@@ -83,12 +76,25 @@ def decide(
         time_s=snapshot.time_s,
         selected=settings.control.strategy,
         executing=SAFE if meter is Freshness.LOST else settings.control.strategy,
-        batteries=_tell(units, healths, targets_w, wanted_w, idle),
+        batteries=_tell(units, memory.health, targets_w, wanted_w, idle),
         load_w=load.power_w if load is not None and idle is not ReasonCode.METER_LOST else None,
         wanted_w=wanted_w,
-        alarms=_alarms(snapshot, meter, healths) + failure,
+        alarms=_alarms(snapshot, meter, memory.health) + failure,
     )
     return decision, _remember(memory, decision, meter, snapshot)
+
+
+def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
+    """What is to be thought of each battery; one that was found out is known by its reading from now on."""
+    healths = [
+        health_of.judge(health, battery, seen, snapshot.time_s)
+        for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
+    ]
+    found_out = [h.id for was, h in zip(memory.health, healths, strict=True) if health_of.lost_trust(was, h)]
+    memory = replace(memory, health=tuple(healths))
+    if not found_out:
+        return memory
+    return replace(memory, estimate=forget_batteries(memory.estimate, found_out))
 
 
 def _follow(
