@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from phasewise.model.phase import Phase
+from phasewise.model.snapshot import Freshness
+
 
 class Intent(Struct, frozen=True):
     """What a strategy wants. It never names setpoints: protection and the allocator choose those."""
@@ -16,6 +19,10 @@ class Intent(Struct, frozen=True):
     may_discharge: bool = True
     stop: bool = False
     """Everything to 0 W at once."""
+    executing: str | None = None
+    """Whose wish this is, when not the selected strategy's own: that of a follow-up or a sub-strategy."""
+    notes: tuple[str, ...] = ()
+    """Found in `memory.notes` at the next call: a strategy's latches, such as a goal that was reached."""
 
 
 class ReasonCode(StrEnum):
@@ -40,6 +47,12 @@ class ReasonCode(StrEnum):
     PHASE_LOST = "phase-lost"
     UNASSIGNED_WORST_CASE = "unassigned-worst-case"
     RELIEF = "relief"
+    COMPENSATION = "compensation"
+    """Makes up for another's relief, so that the strategy's target is still met."""
+    DIRECTION_CHANGE = "direction-change"
+    """Waits until no other battery works the other way."""
+    STEP = "step"
+    """Rounded to what the unit can be set to."""
 
 
 class Reason(Struct, frozen=True):
@@ -78,6 +91,15 @@ class AlarmCode(StrEnum):
     STRATEGY_FAILED = "strategy-failed"
     CONTROL_FAILED = "control-failed"
     PROTECTION_IDLE = "protection-idle"
+    PROTECTION_REFUSED = "protection-refused"
+    """Phase protection is on but cannot work here: delta, no phase readings, a slow meter."""
+    PHASE_OVERLOAD = "phase-overload"
+    """A phase is outside its limits by more than its batteries can take back."""
+    PHASE_LOST = "phase-lost"
+    FUSE_WARM = "fuse-warm"
+    """Half of a fuse's thermal budget is used up."""
+    MAPPING_DOUBTFUL = "mapping-doubtful"
+    """What the meter shows does not fit a battery's configured phase."""
 
 
 class Alarm(Struct, frozen=True):
@@ -112,7 +134,30 @@ class BatteryDecision(Struct, frozen=True):
     """Least power it could be given now: its own limits, the user's and the strategy's."""
     hi_w: float = 0.0
     """Most power it could be given now."""
+    can_lo_w: float = 0.0
+    """Least power that it could be asked for to relieve its phase: whatever the strategy allows."""
+    can_hi_w: float = 0.0
+    """Most power, likewise."""
     reasons: tuple[Reason, ...] = ()
+
+
+class PhaseDecision(Struct, frozen=True):
+    """What protection makes of one phase. Import positive."""
+
+    phase: Phase
+    freshness: Freshness
+    load_w: float | None = None
+    """Its power without the batteries assigned to it; None while unknown."""
+    lo_w: float | None = None
+    """Least grid power within its limits (negative: export); None while unknown."""
+    hi_w: float | None = None
+    """Most grid power within its limits."""
+    relief_w: float = 0.0
+    """What its batteries have to do so that it stays inside, charging positive."""
+    missing_w: float = 0.0
+    """The part of that which they cannot do."""
+    binding: bool = False
+    """Whether a limit of this phase holds a battery back, or makes it work, now."""
 
 
 class Decision(Struct, frozen=True):
@@ -130,3 +175,7 @@ class Decision(Struct, frozen=True):
     wanted_w: float = 0.0
     """What all batteries together should do, before any limit."""
     alarms: tuple[Alarm, ...] = ()
+    phases: tuple[PhaseDecision, ...] = ()
+    """One per phase of the home while phase protection works; empty without it."""
+    fuse_used: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Share of each fuse's thermal budget that overcurrent has used up, 0 to 1."""

@@ -102,6 +102,36 @@ class HealthMemory(Struct, frozen=True):
     """Reached its SoC ceiling and has not fallen by the hysteresis yet."""
 
 
+class PhaseMemory(Struct, frozen=True):
+    """Memory of the protection of one phase."""
+
+    seen_s: float = float("-inf")
+    """Time of the last sample that had a reading of it."""
+    in_a_row: int = 0
+    """Samples in a row that had one."""
+    load_w: float | None = None
+    """Estimated power without the batteries assigned to it, import positive; None while unknown."""
+    reactive_va2: float = 0.0
+    """Square of its reactive power: rises at once, decays over minutes."""
+    reactive_seen_va2: float = 0.0
+    """The same from the newest sample alone."""
+    lo_room_w: float | None = None
+    """Least power its batteries may have together; None = as the limits say."""
+    hi_room_w: float | None = None
+    """Most power, likewise."""
+    bound_s: float = float("-inf")
+    """When a limit of it last held a battery back, or made it work."""
+
+
+class ProtectionMemory(Struct, frozen=True):
+    """Memory of phase protection; untouched while it does nothing."""
+
+    phases: tuple[PhaseMemory, ...] = ()
+    """One per phase of the home."""
+    relief_w: tuple[float, ...] = ()
+    """What each battery does for relief now, in the order of the settings, charging positive."""
+
+
 class Memory(Struct, frozen=True):
     """Everything `decide` remembers."""
 
@@ -116,3 +146,10 @@ class Memory(Struct, frozen=True):
     setpoints_w: tuple[float, ...] = ()
     """What each battery was told last, in the order of the settings."""
     executing: str = ""
+    notes: tuple[str, ...] = ()
+    """What the strategy asked to be remembered at its last call."""
+    protection: ProtectionMemory = ProtectionMemory()
+    fuse_used: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Thermal budget used per phase, 0 to 1."""
+    fuse_s: float | None = None
+    """As of when."""

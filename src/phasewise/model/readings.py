@@ -35,6 +35,9 @@ class GridReading(Struct, frozen=True):
     """A checksum of the payload: equal content has an equal id. Used where the meter has no clock."""
     current_quantum_a: float | None = None
     """Resolution of `current_a`: 1.0 for whole amps, 0.01 for Belgian meters; None without currents."""
+    current_allowance_a: float = 0.0
+    """How much larger a true current may be than `current_a` says: half a quantum for a meter that rounds,
+    a whole one for one that truncates."""
     energy_import_wh: float | None = None
     energy_export_wh: float | None = None
     quarter_demand_w: float | None = None
