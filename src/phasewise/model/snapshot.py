@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from phasewise.model.forecast import ForecastInterval
+from phasewise.model.prices import PriceInterval
 from phasewise.model.readings import BatteryReading, GridReading
 
 
@@ -44,3 +46,7 @@ class Snapshot(Struct, frozen=True):
     """Observed seconds between accepted readings."""
     batteries: tuple[BatterySnapshot, ...]
     """In the order of the settings."""
+    prices: tuple[PriceInterval, ...] = ()
+    """Today and tomorrow as far as known, in order of time; the identical object until they change."""
+    forecast: tuple[ForecastInterval, ...] = ()
+    """What the house's own panels are expected to give; the identical object until it changes."""
