@@ -1,10 +1,12 @@
 """What does not change from second to second: the connection, the batteries, the user's settings."""
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from phasewise.model.phase import PHASES, Assignment, Phase
+from phasewise.model.strategy_options import ChargeOptions, EvOverride, SellOptions, TimedOptions
 
 
 class Connection(StrEnum):
@@ -64,6 +66,12 @@ class Override(Struct, frozen=True):
     out_of_service: bool = False
     hold_power_w: float | None = None
     hold_until_utc_s: float | None = None
+
+    def held_w(self, utc_s: float) -> float | None:
+        """The power that is held at this time, charging positive; None for none."""
+        if self.hold_until_utc_s is not None and utc_s >= self.hold_until_utc_s:
+            return None
+        return self.hold_power_w
 
 
 class BatterySettings(Struct, frozen=True):
@@ -127,6 +135,12 @@ class ControlSettings(Struct, frozen=True):
     idle_minutes: float = 5.0
     relief_in_full_stop: bool = False
     phase_protection: PhaseProtection = PhaseProtection()
+    charge: ChargeOptions = ChargeOptions()
+    sell: SellOptions = SellOptions()
+    timed: TimedOptions = TimedOptions()
+    ev_override: EvOverride | None = None
+    options: dict[str, dict[str, Any]] = {}
+    """Settings of other packages' strategies by the strategy's name, as plain values. Not to be changed."""
 
     @property
     def phase_aware(self) -> bool:
