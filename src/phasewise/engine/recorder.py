@@ -13,7 +13,19 @@ import structlog
 from phasewise import __version__
 from phasewise.model import Decision, Settings, Snapshot
 from phasewise.model.memory import Memory
-from phasewise.replay.recording import MAGIC, Changed, Checkpoint, Failed, Header, Record, Step, frame
+from phasewise.replay.recording import (
+    MAGIC,
+    NO_OUTLOOK,
+    Changed,
+    Checkpoint,
+    Failed,
+    Header,
+    Outlook,
+    Step,
+    frame,
+    outlook_of,
+    same_outlook,
+)
 
 KEEP_S = 3600.0
 """An hour: someone who sees something odd has the time to fetch it."""
@@ -30,10 +42,11 @@ log = structlog.get_logger("phasewise.engine")
 class _Chapter:
     """A minute, with the state at its start."""
 
-    def __init__(self, began_s: float, settings: Settings, memory: Memory) -> None:
+    def __init__(self, began_s: float, settings: Settings, memory: Memory, outlook: Outlook) -> None:
         self.began_s = began_s
         self.settings = settings
         self.memory = memory
+        self.outlook = outlook
         self.frames: list[bytes] = []
         self.size = 0
 
@@ -55,6 +68,7 @@ class Recorder:
         self._chapters: deque[_Chapter] = deque()
         self._settings: Settings | None = None
         self._memory = Memory()
+        self._outlook = NO_OUTLOOK
         self._now_s = float("-inf")
         self._interrupted = False
         self.size = 0
@@ -70,9 +84,12 @@ class Recorder:
         self._keep(Failed(snapshot, error), snapshot.time_s, settings)
         self._memory = Memory()
 
-    def _keep(self, record: Record, now_s: float, settings: Settings) -> None:
+    def _keep(self, record: Step | Failed, now_s: float, settings: Settings) -> None:
+        outlook = outlook_of(record.snapshot)
         try:
             data = frame(record)
+            if not same_outlook(outlook, self._outlook):
+                data = frame(outlook) + data
             if self._settings is not None and settings is not self._settings:
                 data = frame(Changed(settings)) + data
         except Exception as error:  # noqa: BLE001 - whatever a driver calls a reading, control goes on
@@ -87,6 +104,7 @@ class Recorder:
         self._interrupted = False
         self._now_s, self._settings = now_s, settings
         self._chapter(now_s, settings).add(data)
+        self._outlook = outlook
         self.size += len(data)
         while len(self._chapters) > 1 and self._is_too_much():
             self.size -= self._chapters.popleft().size
@@ -97,7 +115,7 @@ class Recorder:
             newest = self._chapters[-1]
             if now_s - newest.began_s < CHAPTER_S and newest.size < CHAPTER_BYTES:
                 return newest
-        self._chapters.append(_Chapter(now_s, settings, self._memory))
+        self._chapters.append(_Chapter(now_s, settings, self._memory, self._outlook))
         return self._chapters[-1]
 
     def _is_too_much(self) -> bool:
@@ -116,11 +134,15 @@ class Recorder:
             chapters.pop(0)
         kept = [(chapter.memory, list(chapter.frames)) for chapter in chapters]
         header = Header(__version__, self._strategies, chapters[0].settings, chapters[0].memory)
-        return _parts(header, kept, self._memory)
+        return _parts(header, chapters[0].outlook, kept, self._memory)
 
 
-def _parts(header: Header, chapters: list[tuple[Memory, list[bytes]]], last: Memory) -> Iterator[bytes]:
+def _parts(
+    header: Header, outlook: Outlook, chapters: list[tuple[Memory, list[bytes]]], last: Memory
+) -> Iterator[bytes]:
     yield MAGIC + frame(header)
+    if not same_outlook(outlook, NO_OUTLOOK):
+        yield frame(outlook)
     for number, (memory, frames) in enumerate(chapters):
         checkpoint = frame(Checkpoint(memory)) if number else b""
         yield checkpoint + b"".join(frames)

@@ -1,5 +1,8 @@
 """The form of a recording: everything that decisions were made from, and the decisions.
 
+What is known of the future is the same in thousands of snapshots and larger than all else in them: it is
+written by itself, when it changes, and put back into the snapshots when they are read.
+
 A line that says what the file is, then frames: the length of a record, its CRC-32 (both 4 bytes, big
 endian), the record in msgpack. The first record is the `Header`. msgpack, unlike JSON, keeps every number
 as it was: infinities, NaN and the last bit.
@@ -12,9 +15,12 @@ from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.model import Decision, Settings, Snapshot
+from phasewise.model.forecast import ForecastInterval
 from phasewise.model.memory import Memory
+from phasewise.model.prices import PriceInterval
 
 MAGIC = b"phasewise recording\n"
 FORMAT = 1
@@ -55,6 +61,17 @@ class Changed(Struct, frozen=True, tag="settings"):
     settings: Settings
 
 
+class Outlook(Struct, frozen=True, tag="outlook"):
+    """From here on this was known of the future: as in `Snapshot`."""
+
+    prices: tuple[PriceInterval, ...] = ()
+    forecast: tuple[ForecastInterval, ...] = ()
+
+
+NO_OUTLOOK = Outlook()
+"""What a recording begins with."""
+
+
 class Checkpoint(Struct, frozen=True, tag="memory"):
     """What `decide` remembered at this point."""
 
@@ -68,7 +85,7 @@ class Failed(Struct, frozen=True, tag="failed"):
     error: str
 
 
-Record = Header | Step | Changed | Checkpoint | Failed
+Record = Header | Step | Changed | Outlook | Checkpoint | Failed
 
 
 class Torn(Struct, frozen=True):
@@ -88,8 +105,20 @@ class _Form(Struct):
     version: str
 
 
+def outlook_of(snapshot: Snapshot) -> Outlook:
+    """What a snapshot knows of the future."""
+    return Outlook(snapshot.prices, snapshot.forecast)
+
+
+def same_outlook(one: Outlook, other: Outlook) -> bool:
+    """Whether both are the identical objects, as in snapshots while nothing changes."""
+    return one.prices is other.prices and one.forecast is other.forecast
+
+
 def frame(record: Record) -> bytes:
-    """One record as it stands in the file."""
+    """One record as it stands in the file: snapshots without their outlook."""
+    if isinstance(record, Step | Failed):
+        record = _with_outlook(record, NO_OUTLOOK)
     data = _encoder.encode(record)
     return _FRAME.pack(len(data), zlib.crc32(data)) + data
 
@@ -130,8 +159,22 @@ def _frames(stream: BinaryIO) -> Iterator[bytes | Torn]:
 
 
 def _records(frames: Iterator[bytes | Torn], version: str) -> Iterator[Record | Torn]:
+    outlook = NO_OUTLOOK
     for data in frames:
-        yield data if isinstance(data, Torn) else _record(data, version)
+        record = data if isinstance(data, Torn) else _record(data, version)
+        if isinstance(record, Outlook):
+            outlook = record
+        elif isinstance(record, Step | Failed):
+            yield _with_outlook(record, outlook)
+        else:
+            yield record
+
+
+def _with_outlook(record: Step | Failed, outlook: Outlook) -> Step | Failed:
+    snapshot = record.snapshot
+    if same_outlook(outlook_of(snapshot), outlook):
+        return record
+    return replace(record, snapshot=replace(snapshot, prices=outlook.prices, forecast=outlook.forecast))
 
 
 def _header(data: bytes) -> Header:
