@@ -1,17 +1,21 @@
-"""One decision, top to bottom: judge, estimate, want, limit, split, explain. Pure."""
+"""One decision, top to bottom: judge, estimate, want, guard the phases, split, explain. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
-from phasewise.control.allocate import ordered, split
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
+from phasewise.control.guard import Guard, fuse_alarms, fuses_used, guard, narrowed, outcome
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
-from phasewise.control.reasons import reasons
+from phasewise.control.prefer import preference, sized
+from phasewise.control.reasons import idle_reasons, reasons
 from phasewise.control.regulate import regulate
-from phasewise.control.steer import steer
+from phasewise.control.room import Room
+from phasewise.control.steer import Steered, begin, steer
 from phasewise.control.strategies.base import Strategy
 from phasewise.model import (
     Alarm,
@@ -21,6 +25,7 @@ from phasewise.model import (
     Decision,
     Freshness,
     Intent,
+    Reason,
     ReasonCode,
     Settings,
     Severity,
@@ -52,36 +57,54 @@ def decide(
     intent, failure = _intent(snapshot, settings, memory, strategies)
     usable = [is_usable(battery) for battery in snapshot.batteries]
     load, estimated = estimate(snapshot, memory.estimate, usable)
-    memory = replace(memory, estimate=estimated)
-    idle = _idle_reason(intent, meter, memory)
-    units = [
+    memory = replace(memory, estimate=estimated, notes=intent.notes)
+    guarded = guard(snapshot, settings, memory.protection, load, meter)
+    idle = _idle_reason(intent, meter, memory, settings, guarded)
+    units: Sequence[Unit] = [
         unit(battery, seen, health, intent if idle is None else None, snapshot)
         for battery, seen, health in zip(settings.batteries, snapshot.batteries, memory.health, strict=True)
     ]
 
-    wanted_w = 0.0
     if idle is not None or load is None:
-        targets_w = [min(max(0.0, u.lo_w), u.hi_w) for u in units]
+        split = _Split(
+            [min(max(0.0, u.lo_w), u.hi_w) for u in units], idle_reasons(units, idle or ReasonCode.STARTING)
+        )
         memory = replace(memory, regulate=RegulateMemory())
-    elif snapshot.grid_is_new:
-        wanted_w, targets_w, memory = _follow(snapshot, settings, memory, intent, load, units)
     else:
-        # No news of the grid: nothing grows, but a new limit holds at once.
-        wanted_w = memory.regulate.wanted_w or 0.0
-        targets_w = [
-            min(max(before_w, u.lo_w), u.hi_w) for before_w, u in zip(memory.setpoints_w, units, strict=True)
-        ]
+        units = narrowed(units, guarded, snapshot, settings, load, memory.setpoints_w)
+        if snapshot.grid_is_new:
+            split, memory = _follow(snapshot, settings, memory, _Aim(intent, load, units, guarded))
+        else:
+            split = _stay(memory, units, guarded)
 
     decision = Decision(
         time_s=snapshot.time_s,
         selected=settings.control.strategy,
-        executing=SAFE if meter is Freshness.LOST else settings.control.strategy,
-        batteries=_tell(units, memory.health, targets_w, wanted_w, idle),
+        executing=SAFE if meter is Freshness.LOST else intent.executing or settings.control.strategy,
+        batteries=_tell(units, memory.health, split, idle),
         load_w=load.power_w if load is not None and idle is not ReasonCode.METER_LOST else None,
-        wanted_w=wanted_w,
+        wanted_w=split.wanted_w,
         alarms=_alarms(snapshot, meter, memory.health) + failure,
     )
+    phases, alarms, protection = outcome(guarded, units, split.powers_w, split.steered, settings, snapshot)
+    memory = replace(memory, protection=protection)
+    if snapshot.grid_is_new:
+        used = fuses_used(snapshot, settings, memory.fuse_used, memory.fuse_s)
+        memory = replace(memory, fuse_used=used, fuse_s=snapshot.time_s)
+    alarms += fuse_alarms(memory.fuse_used, settings)
+    if phases or alarms:
+        decision = replace(decision, alarms=decision.alarms + alarms, phases=phases)
+    decision = replace(decision, fuse_used=memory.fuse_used)
     return decision, _remember(memory, decision, meter, snapshot)
+
+
+class _Split(Struct, frozen=True):
+    """What each battery gets, in the order of the settings, and why."""
+
+    powers_w: Sequence[float]
+    reasons: Sequence[tuple[Reason, ...]]
+    wanted_w: float = 0.0
+    steered: Steered | None = None
 
 
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
@@ -97,23 +120,58 @@ def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     return replace(memory, estimate=forget_batteries(memory.estimate, found_out))
 
 
-def _follow(
-    snapshot: Snapshot,
-    settings: Settings,
-    memory: Memory,
-    intent: Intent,
-    load: Load,
-    units: Sequence[Unit],
-) -> tuple[float, list[float], Memory]:
+class _Aim(Struct, frozen=True):
+    """What is wanted, with what, within which limits."""
+
+    intent: Intent
+    load: Load
+    units: Sequence[Unit]
+    guarded: Guard
+
+
+def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -> tuple[_Split, Memory]:
     """On a new sample: what all together should do, what each does of it, and what to remember."""
+    intent, load, units, guarded = aim.intent, aim.load, aim.units, aim.guarded
     now_s = snapshot.time_s
-    wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
-    wanted_w = beside_held(wanted_w, units)
-    order = ordered([u.id for u in units], settings.control.priority, charging=wanted_w > 0)
+    if intent.stop:
+        # Full stop with relief: nothing is wanted, but what a phase demands.
+        wanted_w, regulated = 0.0, RegulateMemory(wanted_w=0.0)
+    else:
+        wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
+        wanted_w = beside_held(wanted_w, units)
+    units = sized(units, settings, snapshot, up=wanted_w > 0)
+    prefers = preference(settings, units, guarded.own_w)
     if memory.regulate.wanted_w is None:
-        return wanted_w, split(wanted_w, units, order), replace(memory, regulate=regulated)
-    targets_w, steered = steer(wanted_w, units, order, memory.setpoints_w, memory.steer, now_s)
-    return wanted_w, targets_w, replace(memory, regulate=regulated, steer=steered)
+        steered = begin(wanted_w, units, prefers, guarded.limits)
+        memory = replace(memory, regulate=regulated)
+    else:
+        steered, after = steer(
+            wanted_w,
+            units,
+            prefers,
+            memory.setpoints_w,
+            memory.steer,
+            now_s,
+            limits=guarded.limits,
+            powers=load.batteries,
+        )
+        memory = replace(memory, regulate=regulated, steer=after)
+    why = reasons(units, steered, wanted_w)
+    return _Split(steered.powers_w, why, wanted_w, steered), memory
+
+
+def _stay(memory: Memory, units: Sequence[Unit], guarded: Guard) -> _Split:
+    """No news of the grid: nothing grows, but a new limit holds at once."""
+    relief_w = list(memory.protection.relief_w or (0.0,) * len(units))
+    powers_w = []
+    for before_w, for_phase_w, u in zip(memory.setpoints_w, relief_w, units, strict=True):
+        lo_w, hi_w = (u.can_lo_w, u.can_hi_w) if for_phase_w else (u.lo_w, u.hi_w)
+        powers_w.append(min(max(before_w, lo_w), hi_w))
+    wanted_w = memory.regulate.wanted_w or 0.0
+    least_w = [min(u.lo_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
+    most_w = [max(u.hi_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
+    steered = Steered(powers_w, relief_w, Room(units, list(powers_w), least_w, most_w, guarded.limits))
+    return _Split(powers_w, reasons(units, steered, wanted_w), wanted_w, steered)
 
 
 def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
@@ -146,36 +204,38 @@ def _intent(
 ) -> tuple[Intent, tuple[Alarm, ...]]:
     name = settings.control.strategy
     try:
-        return strategies[name].intent(snapshot, settings, memory), ()
+        intent = strategies[name].intent(snapshot, settings, memory)
+        for power_w in (intent.grid_target_w, intent.battery_power_w):
+            if power_w is not None and not math.isfinite(power_w):
+                raise ValueError(f"{power_w} is not a power")
+        return intent, ()
     except Exception as error:  # noqa: BLE001 - a user's strategy may raise anything; control must not end
         detail = f"{type(error).__name__}: {error}"
         return Intent(stop=True), (Alarm(AlarmCode.STRATEGY_FAILED, Severity.ALARM, name, detail),)
 
 
-def _idle_reason(intent: Intent, meter: Freshness, memory: Memory) -> ReasonCode | None:
+def _idle_reason(
+    intent: Intent, meter: Freshness, memory: Memory, settings: Settings, guarded: Guard
+) -> ReasonCode | None:
     """Why all batteries are to be at 0 W, or None when control runs."""
     if meter is Freshness.LOST:
         return ReasonCode.METER_LOST
-    if intent.stop:
+    if intent.stop and not (settings.control.relief_in_full_stop and guarded.protecting):
         return ReasonCode.FULL_STOP
     return ReasonCode.STARTING if memory.fresh_samples < SAMPLES_TO_START else None
 
 
 def _tell(
-    units: Sequence[Unit],
-    healths: Sequence[HealthMemory],
-    targets_w: Sequence[float],
-    wanted_w: float,
-    idle: ReasonCode | None,
+    units: Sequence[Unit], healths: Sequence[HealthMemory], split: _Split, idle: ReasonCode | None
 ) -> tuple[BatteryDecision, ...]:
-    given_reasons = reasons(units, targets_w, wanted_w, idle)
     told = []
-    for u, health, target_w, why in zip(units, healths, targets_w, given_reasons, strict=True):
+    for u, health, target_w, why in zip(units, healths, split.powers_w, split.reasons, strict=True):
         if not u.commandable or idle is ReasonCode.STARTING:
             command = Command.NONE
         else:
             command = Command.WAKE if health.wake else Command.SET
-        told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, why))
+        can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
+        told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why))
     return tuple(told)
 
 

@@ -47,6 +47,19 @@ SLOPE_EVEN = 0.25
 """No estimate lies farther from the straight line than this share of the rise; with steps, some do."""
 
 
+class BatteryPower(Struct, frozen=True):
+    """What one battery's AC power may be, charging positive."""
+
+    lo_w: float
+    """Least at the meter's instant."""
+    hi_w: float
+    read_w: float
+    """As last read."""
+    now_lo_w: float
+    """Least when the meter's value arrived."""
+    now_hi_w: float
+
+
 class Load(Struct, frozen=True):
     """The house without the batteries that can be told apart from it. Import positive."""
 
@@ -60,6 +73,8 @@ class Load(Struct, frozen=True):
     """How fast it has risen steadily for some seconds; 0 when it has not."""
     dead_time_s: float
     """How long the batteries take to act on a command, in the middle of what is possible."""
+    batteries: tuple[BatteryPower | None, ...] = ()
+    """In the order of the snapshot; None for one that cannot be told apart from the load."""
 
 
 def estimate(
@@ -76,14 +91,24 @@ def estimate(
     known = {track.id: track for track in memory.tracks}
     lo_w = hi_w = 0.0
     tracks = []
+    powers: list[BatteryPower | None] = []
     for battery, is_usable in zip(snapshot.batteries, usable, strict=True):
         if not is_usable:
+            powers.append(None)
             continue
         track = advance(_listen(known.get(battery.id), battery, at_s), at_s)
         # How old a sample is, is only roughly known; it is not younger than its arrival.
         latest = track if at_rest(track) else _run(track, snapshot.grid.received_s)
-        lo_w += min(track.lo_w, latest.lo_w)
-        hi_w += max(track.hi_w, latest.hi_w)
+        power = BatteryPower(
+            track.lo_w if track.lo_w < latest.lo_w else latest.lo_w,
+            track.hi_w if track.hi_w > latest.hi_w else latest.hi_w,
+            track.read_w,
+            latest.lo_w,
+            latest.hi_w,
+        )
+        lo_w += power.lo_w
+        hi_w += power.hi_w
+        powers.append(power)
         tracks.append(track)
     load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
     slope_w_s = _slope_w_s(memory.history)
@@ -104,6 +129,7 @@ def estimate(
         at_s=at_s,
         slope_w_s=slope_w_s,
         dead_time_s=sum(dead_times_s) / len(dead_times_s) if dead_times_s else DEAD_TIME_USUAL_S,
+        batteries=tuple(powers),
     )
     history = _with(memory.history, TimedPower(at_s, load_w))
     return load, EstimateMemory(load_w=load_w, history=history, tracks=tuple(tracks))

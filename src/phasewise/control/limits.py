@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from phasewise.model import BatterySettings, BatterySnapshot, Intent, ReasonCode, Snapshot
+from phasewise.model import (
+    Assignment,
+    BatterySettings,
+    BatterySnapshot,
+    Intent,
+    ReasonCode,
+    Snapshot,
+)
 from phasewise.model.memory import HealthMemory
 
 NO_POWER_W = 0.0
@@ -24,6 +31,17 @@ class Unit(Struct, frozen=True):
     min_power_w: float = 0.0
     commandable: bool = True
     """False: nothing is written to it."""
+    can_lo_w: float = 0.0
+    """The battery's own box, whatever the strategy or the user would have it do: what relief may use. It
+    contains the box above."""
+    can_hi_w: float = 0.0
+    phase: Assignment = Assignment.UNASSIGNED
+    lost_phase: str | None = None
+    """The phase of which the meter says nothing, where that narrowed the box."""
+    at_w: float = 0.0
+    """What it did at the meter's instant, where that is needed: unassigned under worst-case."""
+    size_w: float = 1.0
+    """Its part in a fair split is proportional to this; > 0."""
 
 
 def is_usable(battery: BatterySnapshot) -> bool:
@@ -45,8 +63,48 @@ def unit(
     blocked = _blocked(settings, battery, health, snapshot)
     if blocked is not None:
         code, commandable = blocked
-        return Unit(settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable)
+        return Unit(
+            settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable, phase=settings.phase
+        )
+    lo_w, lo_code, hi_w, hi_code = _own_box(settings, health)
+    hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
+    wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code
+    if hold_w is not None:
+        wish_lo_w = wish_hi_w = min(max(hold_w, lo_w), hi_w)
+        wish_lo_code = wish_hi_code = ReasonCode.HOLD
+    elif intent is not None:
+        if intent.stop:
+            wish_lo_w = wish_hi_w = NO_POWER_W
+            wish_lo_code = wish_hi_code = ReasonCode.FULL_STOP
+        if not intent.may_discharge and wish_lo_w < 0:
+            wish_lo_w, wish_lo_code = NO_POWER_W, ReasonCode.DIRECTION
+        if not intent.may_charge and wish_hi_w > 0:
+            wish_hi_w, wish_hi_code = NO_POWER_W, ReasonCode.DIRECTION
+    pv_w = (battery.reading.pv_power_w or 0.0) if battery.reading is not None else 0.0
     capabilities = settings.capabilities
+    if pv_w > 0:
+        # The boxes so far are the battery's; its own PV leaves through the same terminals.
+        floor_w = -capabilities.max_discharge_w
+        if wish_hi_w - pv_w < 0:
+            wish_hi_code = ReasonCode.PV_SURPLUS
+        wish_lo_w, wish_hi_w = max(wish_lo_w - pv_w, floor_w), max(wish_hi_w - pv_w, floor_w)
+        lo_w, hi_w = max(lo_w - pv_w, floor_w), max(hi_w - pv_w, floor_w)
+    return Unit(
+        settings.id,
+        wish_lo_w,
+        wish_hi_w,
+        wish_lo_code,
+        wish_hi_code,
+        capabilities.step_w,
+        capabilities.min_power_w,
+        can_lo_w=lo_w,
+        can_hi_w=hi_w,
+        phase=settings.phase,
+    )
+
+
+def _own_box(settings: BatterySettings, health: HealthMemory) -> tuple[float, ReasonCode, float, ReasonCode]:
+    """What the battery itself can do: its limits, what it was seen to follow, its charge."""
     lo_w, lo_code = -settings.max_discharge_w, ReasonCode.BATTERY_LIMIT
     hi_w, hi_code = settings.max_charge_w, ReasonCode.BATTERY_LIMIT
     if health.cap_discharge_w is not None and -health.cap_discharge_w > lo_w:
@@ -57,24 +115,7 @@ def unit(
         lo_w, lo_code = NO_POWER_W, ReasonCode.SOC_LIMIT
     if health.full:
         hi_w, hi_code = NO_POWER_W, ReasonCode.SOC_LIMIT
-    hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
-    if hold_w is not None:
-        lo_w = hi_w = min(max(hold_w, lo_w), hi_w)
-        lo_code = hi_code = ReasonCode.HOLD
-    elif intent is not None:
-        if not intent.may_discharge and lo_w < 0:
-            lo_w, lo_code = NO_POWER_W, ReasonCode.DIRECTION
-        if not intent.may_charge and hi_w > 0:
-            hi_w, hi_code = NO_POWER_W, ReasonCode.DIRECTION
-    pv_w = (battery.reading.pv_power_w or 0.0) if battery.reading is not None else 0.0
-    if pv_w > 0:
-        # The box so far is the battery's; its own PV leaves through the same terminals.
-        floor_w = -capabilities.max_discharge_w
-        lo_w = max(lo_w - pv_w, floor_w)
-        if hi_w - pv_w < 0:
-            hi_code = ReasonCode.PV_SURPLUS
-        hi_w = max(hi_w - pv_w, floor_w)
-    return Unit(settings.id, lo_w, hi_w, lo_code, hi_code, capabilities.step_w, capabilities.min_power_w)
+    return lo_w, lo_code, hi_w, hi_code
 
 
 def beside_held(wanted_w: float, units: Sequence[Unit]) -> float:

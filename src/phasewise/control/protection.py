@@ -1,13 +1,61 @@
-"""Phase protection: amps per phase -> the watts that may flow on each phase.
+"""Phase protection: amps per phase -> the watts that the batteries on each phase may have together.
 
 The seam between protection and the allocator is `PhaseBox`. With no phase-aware feature on, or with no
 battery assigned, there are no boxes at all (None), and the aggregate path is taken exactly as if this
 room did not exist: laws 1 and 2 hold by construction.
+
+A box is made anew from every sample. Room is cut at once; it is given back gradually on a phase whose limit
+bound in the last 30 s. The software is no substitute for a fuse.
 """
 
-from msgspec import Struct
+import math
+from collections.abc import Sequence
 
-from phasewise.model import Settings
+from msgspec import Struct
+from msgspec.structs import replace
+
+from phasewise.control.estimate import Load
+from phasewise.control.freshness import freshness
+from phasewise.model import (
+    Assignment,
+    Connection,
+    Freshness,
+    Phase,
+    PhaseReading,
+    Settings,
+    Snapshot,
+)
+from phasewise.model.memory import PhaseMemory, ProtectionMemory
+
+SLOWEST_CADENCE_S = 10.5
+"""A meter slower than 10 s cannot protect a phase; half a second for jitter."""
+SAMPLES_TO_TRUST = 2
+"""A phase that was lost counts again after so many samples in a row: one may be the tail of a fault."""
+REACTIVE_DECAY_S = 120.0
+"""Minutes: a compressor that stopped may start again."""
+BOUND_S = 30.0
+"""For so long after a limit bound, room is given back gradually."""
+GIVE_BACK_S = 4.0
+"""Time constant at cadences up to 2 s."""
+FAST_CADENCE_S = 2.0
+GIVE_BACK_SLOW = 1.0 / 3.0
+"""Of the rest, per sample, on slower meters."""
+HYSTERESIS_W = 60.0
+"""A quarter of an amp: the noise of meter and house does not move the limits to and fro. It lies inside the
+margin on one side, and costs a quarter of an amp on the other."""
+CUT_W = 10.0
+"""Less than 0.05 A: not worth a write a second. It lies inside the margin."""
+FORGET_S = 3600.0
+"""After this nothing of a decay is left, also when a phase was never seen."""
+LOST_STEP = 0.25
+"""A phase that is lost takes its batteries to 0 W in this share of their power per sample: four steps, so
+that others can take over what they did."""
+LOST_STEP_W = 200.0
+"""And no less than this."""
+USUAL_VOLTAGE = (0.5, 1.5)
+"""Multiples of the nominal voltage that are believed; below or above, the nominal one is used."""
+
+THIRD = 1.0 / 3.0
 
 
 class PhaseBox(Struct, frozen=True):
@@ -24,6 +72,259 @@ PhaseBoxes = tuple[PhaseBox | None, PhaseBox | None, PhaseBox | None]
 """L1, L2, L3; None = this phase limits nothing."""
 
 
+class PhaseView(Struct, frozen=True):
+    """What is known of one phase, and what follows for its batteries."""
+
+    phase: Phase
+    freshness: Freshness
+    load_w: float | None = None
+    """Its power without the batteries assigned to it, import positive."""
+    lo_w: float | None = None
+    """Least grid power inside its limits."""
+    hi_w: float | None = None
+    box: PhaseBox | None = None
+    """None while it is not known."""
+    assigned_w: float = 0.0
+    """What its batteries did at the meter's instant, by the same estimate as `load_w`."""
+
+
 def is_active(settings: Settings) -> bool:
     """Whether any decision may depend on the battery-to-phase mapping."""
     return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
+
+
+def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> str | None:
+    """Why phase protection cannot work here, in words; None when it can."""
+    if settings.site.connection is Connection.DELTA:
+        return (
+            "the connection is three-wire delta: its phase readings do not mean what they mean in star, "
+            "so no phase can be protected"
+        )
+    if snapshot.grid is None:
+        return None
+    if snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
+        return f"the meter sends every {snapshot.grid_cadence_s:.0f} s, and a phase needs 10 s or less"
+    seen = [reading is not None and reading.power_w is not None for reading in snapshot.grid.phases]
+    ever = any(phase.seen_s > float("-inf") for phase in memory.phases)
+    if not any(seen[: settings.site.phase_count]) and not ever:
+        return "the meter tells no power per phase"
+    return None
+
+
+def view(
+    snapshot: Snapshot, settings: Settings, memory: ProtectionMemory, load: Load
+) -> tuple[list[PhaseView], ProtectionMemory]:
+    """What is known of each phase after this snapshot, and the boxes that follow when protection is on."""
+    phases = settings.site.phases
+    known = memory.phases if len(memory.phases) == len(phases) else (PhaseMemory(),) * len(phases)
+    views, remembered = [], []
+    for phase, before in zip(phases, known, strict=True):
+        reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
+        if reading is None or reading.power_w is None:
+            seen, after = _without_reading(phase, snapshot, before)
+        elif not snapshot.grid_is_new:
+            seen, after = _unchanged(phase, reading, settings, before)
+        else:
+            seen, after = _with_reading(phase, reading, snapshot, settings, before, load)
+        views.append(seen)
+        remembered.append(after)
+    return views, replace(memory, phases=tuple(remembered))
+
+
+def _without_reading(phase: Phase, snapshot: Snapshot, before: PhaseMemory) -> tuple[PhaseView, PhaseMemory]:
+    """The last telegram said nothing of this phase: its load is unknown, which is not zero."""
+    if before.seen_s == float("-inf"):
+        return PhaseView(phase, Freshness.ABSENT), before
+    fresh = freshness(snapshot.time_s - before.seen_s, snapshot.grid_cadence_s)
+    if fresh is Freshness.FRESH:
+        # Not missed for long yet, but there is nothing to judge a change by either.
+        fresh = Freshness.AGING
+    if fresh is Freshness.LOST and (before.load_w is not None or before.in_a_row):
+        before = PhaseMemory(seen_s=before.seen_s, reactive_va2=before.reactive_va2)
+    return PhaseView(phase, fresh), before
+
+
+def _unchanged(
+    phase: Phase, reading: PhaseReading, settings: Settings, before: PhaseMemory
+) -> tuple[PhaseView, PhaseMemory]:
+    """No news: the room of the last sample stands."""
+    if before.load_w is None or before.in_a_row < SAMPLES_TO_TRUST:
+        return PhaseView(phase, Freshness.LOST), before
+    lo_w, hi_w = limits_w(phase, reading, settings, max(before.reactive_va2, before.reactive_seen_va2))
+    box = None
+    if before.lo_room_w is not None and before.hi_room_w is not None:
+        box = PhaseBox(before.lo_room_w, before.hi_room_w)
+    return PhaseView(phase, Freshness.FRESH, before.load_w, lo_w, hi_w, box), before
+
+
+def _with_reading(
+    phase: Phase,
+    reading: PhaseReading,
+    snapshot: Snapshot,
+    settings: Settings,
+    before: PhaseMemory,
+    load: Load,
+) -> tuple[PhaseView, PhaseMemory]:
+    power_w = reading.power_w or 0.0
+    passed_s = min(snapshot.time_s - before.seen_s, FORGET_S)
+    of_phase_lo_w, of_phase_hi_w, read_w = _assigned(phase, settings, load)
+    load_w = before.load_w if before.load_w is not None else power_w - read_w
+    # As for the total: move the estimate only as far as what the batteries may be doing demands.
+    load_w = min(max(load_w, power_w - of_phase_hi_w), power_w - of_phase_lo_w)
+    allowance_a = snapshot.grid.current_allowance_a if snapshot.grid is not None else 0.0
+    seen_va2 = _reactive_va2(phase, reading, settings, allowance_a)
+    reactive_va2 = before.reactive_va2
+    if reactive_va2:
+        reactive_va2 *= math.exp(-passed_s / REACTIVE_DECAY_S)
+    # One sample alone may pair the current of now with the power of before: it counts now, not for minutes.
+    reactive_va2 = max(reactive_va2, min(seen_va2, before.reactive_seen_va2))
+    lo_w, hi_w = limits_w(phase, reading, settings, max(reactive_va2, seen_va2))
+    never = before.seen_s == float("-inf")
+    in_a_row = SAMPLES_TO_TRUST if never else min(before.in_a_row + 1, SAMPLES_TO_TRUST)
+    remembered = PhaseMemory(
+        seen_s=snapshot.time_s,
+        in_a_row=in_a_row,
+        load_w=load_w,
+        reactive_va2=reactive_va2,
+        reactive_seen_va2=seen_va2,
+        bound_s=before.bound_s,
+    )
+    if in_a_row < SAMPLES_TO_TRUST:
+        return PhaseView(phase, Freshness.LOST), remembered
+    if not settings.control.phase_protection.enabled:
+        return PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w), remembered
+    box = _box(lo_w - load_w, hi_w - load_w, before, passed_s, snapshot)
+    remembered = replace(remembered, lo_room_w=box.lo_w, hi_room_w=box.hi_w)
+    return (
+        PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, box, power_w - load_w),
+        remembered,
+    )
+
+
+def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:
+    """What the batteries assigned to a phase may be doing at the meter's instant: least, most, as read."""
+    lo_w = hi_w = read_w = 0.0
+    for battery, power in zip(settings.batteries, load.batteries, strict=True):
+        if power is None:
+            continue
+        if battery.phase.phase is phase:
+            lo_w, hi_w, read_w = lo_w + power.lo_w, hi_w + power.hi_w, read_w + power.read_w
+        elif battery.phase is Assignment.THREE_PHASE:
+            lo_w, hi_w = lo_w + THIRD * power.lo_w, hi_w + THIRD * power.hi_w
+            read_w += THIRD * power.read_w
+    return lo_w, hi_w, read_w
+
+
+def _voltage_v(reading: PhaseReading, settings: Settings) -> float:
+    nominal_v = settings.site.nominal_voltage_v
+    voltage_v = reading.voltage_v
+    least, most = USUAL_VOLTAGE
+    if voltage_v is None or not least * nominal_v <= voltage_v <= most * nominal_v:
+        return nominal_v
+    return voltage_v
+
+
+def _reactive_va2(phase: Phase, reading: PhaseReading, settings: Settings, allowance_a: float) -> float:
+    """Square of the reactive power that the meter's current may hide, by the pessimistic reading of it."""
+    if reading.current_a is None:
+        return 0.0
+    power_w, voltage_v = abs(reading.power_w or 0.0), _voltage_v(reading, settings)
+    apparent_va = voltage_v * (abs(reading.current_a) + allowance_a)
+    if apparent_va <= power_w:
+        return 0.0
+    most_va = voltage_v * operating_limit_a(phase, settings)
+    return min(apparent_va * apparent_va - power_w * power_w, most_va * most_va)
+
+
+def operating_limit_a(phase: Phase, settings: Settings) -> float:
+    """What a phase is held at: its fuse's rating less the margin."""
+    return settings.site.main_fuse_a[phase.ordinal] - settings.control.phase_protection.margin_a
+
+
+def limits_w(
+    phase: Phase, reading: PhaseReading, settings: Settings, reactive_va2: float
+) -> tuple[float, float]:
+    """Least and most real power that a phase may carry, beside this reactive power. Import positive."""
+    protection = settings.control.phase_protection
+    apparent_va = _voltage_v(reading, settings) * operating_limit_a(phase, settings)
+    real_w = math.sqrt(max(0.0, apparent_va * apparent_va - reactive_va2))
+    import_w, export_w = protection.limit_import_w[phase.ordinal], protection.limit_export_w[phase.ordinal]
+    hi_w = real_w if import_w is None else min(real_w, import_w)
+    lo_w = real_w if export_w is None else min(real_w, export_w)
+    return -lo_w, hi_w
+
+
+def _box(lo_w: float, hi_w: float, before: PhaseMemory, passed_s: float, snapshot: Snapshot) -> PhaseBox:
+    """The box as the limits say, given back gradually where it bound not long ago."""
+    if snapshot.time_s - before.bound_s > BOUND_S:
+        return PhaseBox(lo_w, hi_w)
+    fast = snapshot.grid_cadence_s <= FAST_CADENCE_S
+    part = 1.0 - math.exp(-passed_s / GIVE_BACK_S) if fast else GIVE_BACK_SLOW
+    if before.hi_room_w is not None:
+        hi_w = _room_w(hi_w, before.hi_room_w, part)
+    if before.lo_room_w is not None:
+        lo_w = -_room_w(-lo_w, -before.lo_room_w, part)
+    # Both limits can be gone at once only when the limits themselves leave nothing.
+    return PhaseBox(min(lo_w, hi_w), hi_w)
+
+
+def _room_w(now_w: float, before_w: float, part: float) -> float:
+    """Room upward: cut at once, given back by a part of what is missing, left alone in between."""
+    if now_w < before_w:
+        return now_w if now_w < before_w - CUT_W else before_w
+    if before_w >= 0.0 and now_w <= before_w + HYSTERESIS_W:
+        return before_w
+    # A little beyond the goal, so that the tail of a relief comes to an end.
+    return min(now_w, before_w + (now_w + HYSTERESIS_W - before_w) * part)
+
+
+def phase_boxes(views: Sequence[PhaseView]) -> PhaseBoxes:
+    """The boxes for the allocator."""
+    boxes: list[PhaseBox | None] = [None, None, None]
+    for seen in views:
+        boxes[seen.phase.ordinal] = seen.box
+    first, second, third = boxes
+    return (first, second, third)
+
+
+def confined_at_w(
+    snapshot: Snapshot, settings: Settings, load: Load, views: Sequence[PhaseView]
+) -> list[float]:
+    """What each unassigned battery did at the meter's instant, in the order of the settings (0 for others).
+
+    What all batteries did together is known from the total, what the assigned ones did from their phases;
+    the rest is the unassigned ones'. So a power that was told is counted either as not there yet or in the
+    meter's value, and never twice.
+    """
+    found_w = [0.0] * len(settings.batteries)
+    powers = {
+        i: power
+        for i, (battery, power) in enumerate(zip(settings.batteries, load.batteries, strict=True))
+        if battery.phase is Assignment.UNASSIGNED and power is not None
+    }
+    if not powers or snapshot.grid is None:
+        return found_w
+    all_w = snapshot.grid.total_power_w - load.power_w
+    rest_w = all_w - sum([seen.assigned_w for seen in views])
+    lo_w, hi_w = sum([p.lo_w for p in powers.values()]), sum([p.hi_w for p in powers.values()])
+    part = 0.5 if hi_w <= lo_w else min(max((rest_w - lo_w) / (hi_w - lo_w), 0.0), 1.0)
+    for index, power in powers.items():
+        found_w[index] = power.lo_w + part * (power.hi_w - power.lo_w)
+    return found_w
+
+
+def lost_phases(views: Sequence[PhaseView]) -> list[PhaseView]:
+    """Phases of which the meter says nothing now."""
+    return [seen for seen in views if seen.freshness is not Freshness.FRESH]
+
+
+def touches(assignment: Assignment, phase: Phase) -> bool:
+    """Whether a battery so assigned feeds this phase."""
+    return assignment is Assignment.THREE_PHASE or assignment.phase is phase
+
+
+def forgotten(memory: ProtectionMemory) -> ProtectionMemory:
+    """After the meter was lost: nothing of what it said counts, but a phase that was seen is not absent."""
+    if not memory.phases:
+        return memory
+    return ProtectionMemory(phases=tuple([PhaseMemory(seen_s=phase.seen_s) for phase in memory.phases]))

@@ -1,49 +1,147 @@
-"""Why a battery gets what it gets: watts given minus watts wanted, each with a name."""
+"""Why a battery gets what it gets: watts given minus watts wanted, each with a name.
+
+Over all batteries the reasons' power adds up, to the watt, to what was given minus what was wanted.
+"""
 
 from collections.abc import Sequence
 
 from phasewise.control.limits import Unit
-from phasewise.model import Reason, ReasonCode
+from phasewise.control.room import Room
+from phasewise.control.steer import Steered
+from phasewise.model import PHASES, Reason, ReasonCode
 
 WORTH_SAYING_W = 1.0
 """Smaller differences are rounding."""
+FULL_W = 2.0
+"""A phase with less room than this has none: powers are rounded to its safe side."""
 
 
-def reasons(
-    units: Sequence[Unit],
-    given_w: Sequence[float],
-    wanted_w: float,
-    idle: ReasonCode | None,
-) -> list[tuple[Reason, ...]]:
+def idle_reasons(units: Sequence[Unit], idle: ReasonCode) -> list[tuple[Reason, ...]]:
+    """Reasons per unit while all are to be at 0 W."""
+    return [(Reason(u.lo_code if u.lo_w == u.hi_w and not u.commandable else idle),) for u in units]
+
+
+def reasons(units: Sequence[Unit], steered: Steered, wanted_w: float) -> list[tuple[Reason, ...]]:
     """Reasons per unit, in the order of `units`.
 
-    The watts that the boxes leave undelivered are shared evenly by the units that are at the end of
-    their box, so the reasons' power adds up to what was given minus what was wanted.
+    What a unit does for its phase beyond what the strategy wants is relief; what others do to make up for
+    that is compensation; the watts that nobody could give are shared evenly by the units that would have
+    been asked.
     """
-    if idle is not None:
-        code_of = [u.lo_code if u.lo_w == u.hi_w and not u.commandable else idle for u in units]
-        return [(Reason(code),) for code in code_of]
-    missing_w = wanted_w - sum(given_w)
-    found: list[tuple[Reason, ...]] = [_standing(u) for u in units]
-    if abs(missing_w) <= WORTH_SAYING_W * len(units):
-        return found
-    charging = missing_w > 0
-    blamed = [i for i, u in enumerate(units) if _binds(u, given_w[i], charging)]
-    for index in blamed:
-        u = units[index]
-        code = u.hi_code if charging else u.lo_code
-        share_w = -missing_w / len(blamed)
-        found[index] = (*(r for r in found[index] if r.code is not code), Reason(code, share_w))
-    return found
+    given_w = steered.powers_w
+    found: list[list[Reason]] = [_standing(u) for u in units]
+    extra_w = sum(given_w) - wanted_w
+    if any(steered.relief_w):
+        extra_w -= _relief(units, steered, wanted_w, found)
+    if abs(extra_w) > WORTH_SAYING_W:
+        _missing(units, steered, -extra_w, found)
+    for index in held_by_phase(steered.room, up=wanted_w >= 0) if steered.room.limits is not None else ():
+        if not any(reason.code in _OF_PHASE for reason in found[index]):
+            found[index].append(_phase_reason(steered.room, index, 0.0, up=wanted_w >= 0))
+    return [tuple(of_unit) for of_unit in found]
 
 
-def _standing(u: Unit) -> tuple[Reason, ...]:
+_OF_PHASE = (ReasonCode.PHASE_LIMIT, ReasonCode.UNASSIGNED_WORST_CASE, ReasonCode.RELIEF)
+
+
+def _standing(u: Unit) -> list[Reason]:
     """What keeps a unit out or fixed altogether, whether or not it is missed now."""
-    if u.lo_w == u.hi_w:
-        return (Reason(u.lo_code),)
-    return ()
+    return [Reason(u.lo_code, phase=u.lost_phase)] if u.lo_w == u.hi_w else []
 
 
-def _binds(u: Unit, given_w: float, charging: bool) -> bool:
-    """Whether this unit would be asked for more if its box were larger."""
-    return given_w >= u.hi_w - u.step_w if charging else given_w <= u.lo_w + u.step_w
+def _relief(units: Sequence[Unit], steered: Steered, wanted_w: float, found: Sequence[list[Reason]]) -> float:
+    """Name relief and what makes up for it. Returns the watts so named."""
+    relief_w = steered.relief_w
+    with_w = sum([w for w in relief_w if w * wanted_w > 0.0])
+    # Relief that goes the strategy's way is, up to what the strategy wants, no deviation.
+    credit_w = max(with_w, wanted_w) if wanted_w < 0 else min(with_w, wanted_w)
+    share = credit_w / with_w if with_w else 0.0
+    named_w = 0.0
+    for index, power_w in enumerate(relief_w):
+        if power_w:
+            beyond_w = power_w * (1.0 - share) if power_w * wanted_w > 0.0 else power_w
+            found[index].append(Reason(ReasonCode.RELIEF, beyond_w, _phase_name(units[index])))
+            named_w += beyond_w
+    others_w = [given - relief for given, relief in zip(steered.powers_w, relief_w, strict=True)]
+    made_up_w = sum(others_w) - (wanted_w - credit_w)
+    if made_up_w * named_w >= 0.0:
+        return named_w
+    made_up_w = max(made_up_w, -named_w) if made_up_w < 0 else min(made_up_w, -named_w)
+    sum_w = sum([w for w in others_w if w * made_up_w > 0.0])
+    if not sum_w:
+        return named_w
+    for index, power_w in enumerate(others_w):
+        if power_w * made_up_w > 0.0:
+            found[index].append(Reason(ReasonCode.COMPENSATION, made_up_w * power_w / sum_w))
+    return named_w + made_up_w
+
+
+def _missing(
+    units: Sequence[Unit], steered: Steered, missing_w: float, found: Sequence[list[Reason]]
+) -> None:
+    """Share out the watts that could not be given."""
+    up = missing_w > 0
+    causes = [
+        (index, cause)
+        for index in range(len(units))
+        if (cause := _cause(units[index], index, steered, up=up)) is not None
+    ]
+    if not causes:
+        causes = [_of_setting(units, steered.powers_w)]
+    for index, (code, phase) in causes:
+        share_w = -missing_w / len(causes)
+        found[index][:] = [r for r in found[index] if r.code is not code]
+        found[index].append(Reason(code, share_w, phase))
+
+
+def _cause(u: Unit, index: int, steered: Steered, *, up: bool) -> tuple[ReasonCode, str | None] | None:
+    """What keeps this unit from giving more; None when nothing does."""
+    given_w = steered.powers_w[index]
+    if given_w >= u.hi_w - u.step_w if up else given_w <= u.lo_w + u.step_w:
+        return (u.hi_code if up else u.lo_code), u.lost_phase
+    if index in steered.waiting:
+        return ReasonCode.DIRECTION_CHANGE, None
+    if steered.room.limits is not None and index in held_by_phase(steered.room, up=up):
+        reason = _phase_reason(steered.room, index, 0.0, up=up)
+        return reason.code, reason.phase
+    return None
+
+
+def _of_setting(
+    units: Sequence[Unit], powers_w: Sequence[float]
+) -> tuple[int, tuple[ReasonCode, str | None]]:
+    """Nobody is at a limit: it is a matter of what units can be set to."""
+    low = [i for i, u in enumerate(units) if abs(powers_w[i]) <= u.min_power_w and u.min_power_w > 0]
+    if low:
+        return low[0], (ReasonCode.MINIMUM_POWER, None)
+    coarsest = max(range(len(units)), key=lambda i: units[i].step_w)
+    return coarsest, (ReasonCode.STEP, None)
+
+
+def held_by_phase(room: Room, *, up: bool) -> list[int]:
+    """Units that could go on by their own box, but for their phase."""
+    left_w = [room.left_w(p, up=up) for p in range(3)]
+    held = []
+    for index in range(len(room.powers_w)):
+        phase = room.phase_of(index)
+        if phase is not None:
+            tight = left_w[phase] < FULL_W
+        else:
+            tight = (index in room.three or index in room.confined) and min(left_w) < FULL_W
+        if tight and room.own_w(index, up=up) >= FULL_W:
+            held.append(index)
+    return held
+
+
+def _phase_reason(room: Room, index: int, power_w: float, *, up: bool) -> Reason:
+    phase = room.phase_of(index)
+    if phase is None:
+        left_w = [room.left_w(p, up=up) for p in range(3)]
+        phase = left_w.index(min(left_w))
+    confined = index in room.confined
+    code = ReasonCode.UNASSIGNED_WORST_CASE if confined else ReasonCode.PHASE_LIMIT
+    return Reason(code, power_w, PHASES[phase].value)
+
+
+def _phase_name(u: Unit) -> str | None:
+    return None if u.phase.phase is None else u.phase.phase.value

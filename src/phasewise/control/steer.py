@@ -3,13 +3,25 @@
 The settled split follows the user's preference (`allocate.split`). But a battery needs seconds to ramp by
 kilowatts, and several that share a large step arrive in a fraction of the time. So a large step is shared
 by all, and once the house has been quiet, power is handed over to the preferred units in small portions that
-leave the sum alone.
+leave the sum alone. What a phase demands never waits: it is met first, with every new sample.
 """
 
 from collections.abc import Sequence
 
-from phasewise.control.allocate import split, stepped
+from msgspec import Struct
+
+from phasewise.control.allocate import (
+    Ground,
+    Preference,
+    fill,
+    goal,
+    ground_of,
+    one_way,
+    settle,
+)
+from phasewise.control.estimate import BatteryPower
 from phasewise.control.limits import Unit
+from phasewise.control.room import NOTHING_W, Limits, Room
 from phasewise.model.memory import SteerMemory
 
 SHARE_W = 750.0
@@ -20,97 +32,208 @@ HANDOVER_W = 250.0
 HANDOVER_EVERY_S = 5.0
 """Each portion costs two writes. Two units of unlike dead time show a bump of one portion for as long as
 they differ."""
+OWN_LEAST_W = 50.0
+"""What a phase draws changes all the time: serving it by its own units is not worth a write for less."""
+OTHER_WAY_W = 60.0
+"""A unit that was read at rest may run at up to 50 W either way."""
+TURN_AT_MOST_S = 15.0
+"""The slowest unit has turned by then; one that has not does not obey, which is for `health`."""
 
 NEGLIGIBLE_W = 0.5
 """Less than the step of any unit."""
 
 
+class Steered(Struct, frozen=True):
+    """The next powers, and why they are not other ones."""
+
+    powers_w: list[float]
+    relief_w: list[float]
+    """What each unit does for its phase, charging positive."""
+    room: Room
+    """At these powers."""
+    waiting: frozenset[int] = frozenset()
+    """Units that wait for others to stop working the other way."""
+
+
+def begin(
+    wanted_w: float, units: Sequence[Unit], preference: Preference, limits: Limits | None = None
+) -> Steered:
+    """The first powers: the settled split, at once."""
+    ground = ground_of(units, preference.orders, limits)
+    up = wanted_w >= sum(ground.powers_w)
+    room = one_way(units, ground, limits, up=up)
+    fill(room, wanted_w - sum(room.powers_w), preference)
+    return _done(room, ground, preference.orders.of(up=up))
+
+
+def _done(room: Room, ground: Ground, order: Sequence[int], waiting: frozenset[int] = frozenset()) -> Steered:
+    powers_w = settle(room, order)
+    room.put(powers_w)
+    return Steered(powers_w, ground.relief_w, room, waiting)
+
+
 def steer(
     wanted_w: float,
     units: Sequence[Unit],
-    order: Sequence[int],
+    preference: Preference,
     before_w: Sequence[float],
     memory: SteerMemory,
     now_s: float,
-) -> tuple[list[float], SteerMemory]:
+    *,
+    limits: Limits | None = None,
+    powers: Sequence[BatteryPower | None] = (),
+) -> tuple[Steered, SteerMemory]:
     """Next power per unit, in the order of `units`, that adds up as near to `wanted_w` as the boxes allow.
 
-    `order` as for `split`: first to be used first. `before_w`: the setpoints in force.
+    `before_w`: the setpoints in force. `powers`: what each unit may be doing now; None or nothing where
+    that is not known.
     """
     look = now_s - memory.looked_s >= HANDOVER_EVERY_S
-    if not look and abs(wanted_w - sum(before_w)) <= NEGLIGIBLE_W and _fits(before_w, units):
-        return list(before_w), memory
-    forced_w = sum(min(max(0.0, unit.lo_w), unit.hi_w) for unit in units)
-    boxes = [_one_way(unit, wanted_w - forced_w) for unit in units]
-    powers_w = [min(max(w, lo_w), hi_w) for w, (lo_w, hi_w) in zip(before_w, boxes, strict=True)]
-    if abs(wanted_w - sum(before_w)) >= SHARE_W:
-        _share(wanted_w - sum(powers_w), powers_w, boxes)
-        powers_w = [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)]
-        look, memory = False, SteerMemory(looked_s=now_s + QUIET_S - HANDOVER_EVERY_S)
-    rest_w = wanted_w - sum(powers_w)
-    grows = (wanted_w - forced_w) * rest_w > 0
-    _follow(rest_w, powers_w, boxes, order if grows else order[::-1])
-    if look:
-        _hand_over(powers_w, split(sum(powers_w), units, order), order)
-        memory = SteerMemory(looked_s=now_s)
-    return [stepped(w, unit) for w, unit in zip(powers_w, units, strict=True)], memory
+    off_w = wanted_w - sum(before_w)
+    ground = ground_of(units, preference.orders, limits)
+    up = wanted_w >= sum(ground.powers_w)
+    room = one_way(units, ground, limits, up=up)
+    if not look and abs(off_w) <= NEGLIGIBLE_W and _stands(before_w, room, ground):
+        room.put(before_w)
+        return Steered(list(before_w), ground.relief_w, room), memory
+    waiting, memory = _turn(room, ground, before_w, powers, memory, now_s, up=up)
+    order = preference.orders.of(up=up)
+    if abs(off_w) >= SHARE_W and preference.own_w is not None:
+        fill(room, wanted_w - sum(room.powers_w), preference)
+        memory = SteerMemory(now_s, memory.turning_s)
+        return _done(room, ground, order, waiting), memory
+    _keep(room, before_w, order)
+    if abs(off_w) >= SHARE_W:
+        _share(room, wanted_w - sum(room.powers_w))
+        room.put(settle(room, order))
+        look, memory = False, SteerMemory(now_s + QUIET_S - HANDOVER_EVERY_S, memory.turning_s)
+    rest_w = wanted_w - sum(room.powers_w)
+    _follow(room, rest_w, order if (rest_w > 0) == up else order[::-1])
+    if room.coupled and abs(wanted_w - sum(room.powers_w)) > NEGLIGIBLE_W:
+        # Who goes first decides how much goes: only the exact split is sure to find the most.
+        room = one_way(units, ground, limits, up=up)
+        _hold_back(room, waiting, before_w, up=up)
+        fill(room, wanted_w - sum(room.powers_w), preference)
+    elif look:
+        goal_w = goal(sum(room.powers_w), units, preference, limits)
+        _hand_over(room, goal_w, order, up=up, least_w=0.0 if preference.own_w is None else OWN_LEAST_W)
+        memory = SteerMemory(now_s, memory.turning_s)
+    return _done(room, ground, order, waiting), memory
 
 
-def _fits(powers_w: Sequence[float], units: Sequence[Unit]) -> bool:
-    return all(unit.lo_w <= w <= unit.hi_w for w, unit in zip(powers_w, units, strict=True))
+def _stands(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
+    """Whether these powers are still allowed: by the units' boxes, and by what the phases demand now."""
+    for index, power_w in enumerate(powers_w):
+        # Relief was rounded to what the unit can be set to, toward the safe side.
+        slack_w = room.units[index].step_w if ground.relief_w[index] else 0.0
+        if not room.lo_w[index] - slack_w <= power_w <= room.hi_w[index] + slack_w:
+            return False
+    return room.limits is None or room.allows(powers_w)
 
 
-def _one_way(unit: Unit, free_w: float) -> tuple[float, float]:
-    """The unit's box without the direction that is not wanted, so that no unit works against another.
+def _turn(
+    room: Room,
+    ground: Ground,
+    before_w: Sequence[float],
+    powers: Sequence[BatteryPower | None],
+    memory: SteerMemory,
+    now_s: float,
+    *,
+    up: bool,
+) -> tuple[frozenset[int], SteerMemory]:
+    """Let no unit begin to work one way while another may still work the other way.
 
-    `free_w`: the wanted sum without what units must do anyway (a held power, the sun on a full one).
+    Relief is exempt, and so is a unit that turns by itself, alone.
     """
-    if free_w >= 0:
-        return min(max(unit.lo_w, 0.0), unit.hi_w), unit.hi_w
-    return unit.lo_w, max(min(unit.hi_w, 0.0), unit.lo_w)
+    way = 1.0 if up else -1.0
+    turning = [
+        index
+        for index, power in enumerate(powers)
+        if power is not None
+        and not ground.relief_w[index]
+        and ground.powers_w[index] * way >= 0.0
+        and (before_w[index] * way < 0.0 or (power.now_lo_w if up else -power.now_hi_w) < -OTHER_WAY_W)
+    ]
+    if not turning:
+        return frozenset(), memory if memory.turning_s is None else SteerMemory(memory.looked_s)
+    since_s = now_s if memory.turning_s is None else memory.turning_s
+    memory = SteerMemory(memory.looked_s, since_s)
+    if now_s - since_s > TURN_AT_MOST_S:
+        return frozenset(), memory
+    waiting = frozenset([i for i in range(len(before_w)) if turning != [i] and before_w[i] * way <= 0.0])
+    _hold_back(room, waiting, before_w, up=up)
+    return waiting, memory
 
 
-def _share(rest_w: float, powers_w: list[float], boxes: Sequence[tuple[float, float]]) -> None:
-    """Add the rest in equal parts, as far as the boxes allow."""
-    open_units = list(range(len(powers_w)))
-    while open_units and abs(rest_w) > 1e-6:
-        part_w = rest_w / len(open_units)
+def _hold_back(room: Room, waiting: frozenset[int], before_w: Sequence[float], *, up: bool) -> None:
+    """Those that wait go no further than to rest."""
+    for index in waiting:
+        at_w = room.powers_w[index]
+        if up:
+            room.hi_w[index] = min(room.hi_w[index], max(at_w, 0.0))
+        else:
+            room.lo_w[index] = max(room.lo_w[index], min(at_w, 0.0))
+
+
+def _keep(room: Room, before_w: Sequence[float], order: Sequence[int]) -> None:
+    """Go back to the setpoints in force, as far as boxes and phases allow it now, most preferred first."""
+    for index in order:
+        by_w = min(max(before_w[index], room.lo_w[index]), room.hi_w[index]) - room.powers_w[index]
+        if by_w:
+            can_w = room.can_w(index, up=by_w > 0)
+            room.move(index, min(by_w, can_w) if by_w > 0 else max(by_w, -can_w))
+
+
+def _share(room: Room, rest_w: float) -> None:
+    """Add the rest in equal parts, as far as boxes and phases allow."""
+    up = rest_w > 0
+    open_units = list(range(len(room.powers_w)))
+    while open_units and abs(rest_w) > NOTHING_W:
+        part_w = abs(rest_w) / len(open_units)
         still_open = []
         for index in open_units:
-            lo_w, hi_w = boxes[index]
-            at_w = min(max(powers_w[index] + part_w, lo_w), hi_w)
-            if at_w == powers_w[index] + part_w:
+            by_w = min(part_w, room.can_w(index, up=up))
+            if by_w == part_w:
                 still_open.append(index)
-            rest_w -= at_w - powers_w[index]
-            powers_w[index] = at_w
+            by_w = by_w if up else -by_w
+            rest_w -= by_w
+            room.move(index, by_w)
         if len(still_open) == len(open_units):
             return
         open_units = still_open
 
 
-def _follow(
-    rest_w: float, powers_w: list[float], boxes: Sequence[tuple[float, float]], order: Sequence[int]
-) -> None:
+def _follow(room: Room, rest_w: float, order: Sequence[int]) -> None:
     """Add the rest to one unit after the other."""
+    up = rest_w > 0
     for index in order:
-        if rest_w == 0.0:
+        if abs(rest_w) <= NOTHING_W:
             return
-        lo_w, hi_w = boxes[index]
-        at_w = min(max(powers_w[index] + rest_w, lo_w), hi_w)
-        rest_w -= at_w - powers_w[index]
-        powers_w[index] = at_w
+        by_w = min(abs(rest_w), room.can_w(index, up=up))
+        by_w = by_w if up else -by_w
+        rest_w -= by_w
+        room.move(index, by_w)
 
 
-def _hand_over(powers_w: list[float], goal_w: Sequence[float], order: Sequence[int]) -> None:
-    """Move one portion from the least preferred unit that has too much to the most preferred that lacks."""
-    sign = 1.0 if sum(goal_w) >= 0 else -1.0
-    lacking = [i for i in order if (goal_w[i] - powers_w[i]) * sign > 0]
-    having = [i for i in reversed(order) if (powers_w[i] - goal_w[i]) * sign > 0]
-    if not lacking or not having:
-        return
-    to, source = lacking[0], having[0]
-    portion_w = min(
-        HANDOVER_W, (goal_w[to] - powers_w[to]) * sign, (powers_w[source] - goal_w[source]) * sign
-    )
-    powers_w[to] += sign * portion_w
-    powers_w[source] -= sign * portion_w
+def _hand_over(
+    room: Room, goal_w: Sequence[float], order: Sequence[int], *, up: bool, least_w: float
+) -> None:
+    """Move one portion from the least preferred unit that has too much to the most preferred that lacks.
+
+    The taker is told to take in the same decision in which the giver is told to give: at most a portion is
+    ever missing or too much, for as long as the two differ in dead time.
+    """
+    way = 1.0 if up else -1.0
+    lacking = [i for i in order if (goal_w[i] - room.powers_w[i]) * way > least_w]
+    having = [i for i in reversed(order) if (room.powers_w[i] - goal_w[i]) * way > least_w]
+    for to in lacking:
+        for source in having:
+            lacks_w, has_w = goal_w[to] - room.powers_w[to], room.powers_w[source] - goal_w[source]
+            most_w = min(HANDOVER_W, lacks_w * way, has_w * way)
+            given_w = min(most_w, room.can_w(source, up=not up))
+            room.move(source, -way * given_w)
+            taken_w = min(given_w, room.can_w(to, up=up))
+            room.move(to, way * taken_w)
+            room.move(source, way * (given_w - taken_w))
+            if taken_w > NOTHING_W:
+                return

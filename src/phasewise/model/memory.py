@@ -60,6 +60,8 @@ class SteerMemory(Struct, frozen=True):
 
     looked_s: float = float("-inf")
     """When power was last handed over or looked for; after a large step, set ahead to wait for quiet."""
+    turning_s: float | None = None
+    """Since when units wait for others to stop working the other way; None when none do."""
 
 
 class HealthMemory(Struct, frozen=True):

@@ -1,0 +1,279 @@
+"""What phase awareness adds to one decision: boxes per phase, narrower units, alarms, what to remember.
+
+Nothing of it exists while no phase-aware feature is on, or while no battery is assigned (laws 1 and 2).
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from phasewise.control import fuse
+from phasewise.control.estimate import Load
+from phasewise.control.limits import Unit
+from phasewise.control.protection import (
+    LOST_STEP,
+    LOST_STEP_W,
+    PhaseView,
+    confined_at_w,
+    forgotten,
+    is_active,
+    phase_boxes,
+    refusal,
+    touches,
+    view,
+)
+from phasewise.control.reasons import held_by_phase
+from phasewise.control.room import Limits
+from phasewise.control.steer import Steered
+from phasewise.model import (
+    Alarm,
+    AlarmCode,
+    Assignment,
+    Freshness,
+    Phase,
+    PhaseDecision,
+    PhaseReading,
+    ReasonCode,
+    Settings,
+    Severity,
+    Snapshot,
+    UnassignedPolicy,
+)
+from phasewise.model.memory import ProtectionMemory
+
+MISSING_W = 50.0
+"""Far less than the margin: less than this is not worth an alarm."""
+RELIEF_LEAST_W = 0.5
+
+
+class Guard(Struct, frozen=True):
+    """What phase awareness says before anything is split."""
+
+    memory: ProtectionMemory
+    limits: Limits | None = None
+    """None = phases play no part in this decision."""
+    views: tuple[PhaseView, ...] = ()
+    own_w: tuple[float, float, float] | None = None
+    """Load per phase that its own batteries are to serve first; None = no such wish."""
+    protecting: bool = False
+    alarms: tuple[Alarm, ...] = ()
+
+
+def guard(
+    snapshot: Snapshot, settings: Settings, memory: ProtectionMemory, load: Load | None, meter: Freshness
+) -> Guard:
+    """What is known of the phases, and what follows for this decision."""
+    control = settings.control
+    if not is_active(settings):
+        enabled = control.phase_protection.enabled
+        idle = (Alarm(AlarmCode.PROTECTION_IDLE, Severity.INFO),) if enabled else ()
+        return Guard(memory, alarms=idle)
+    if meter is Freshness.LOST or load is None:
+        return Guard(forgotten(memory) if meter is Freshness.LOST else memory)
+    refused = refusal(snapshot, settings, memory)
+    if refused is not None:
+        alarm = Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, None, refused)
+        return Guard(memory, alarms=(alarm,) if control.phase_protection.enabled else ())
+    views, memory = view(snapshot, settings, memory, load)
+    protecting = control.phase_protection.enabled
+    worst_case = protecting and control.phase_protection.unassigned is UnassignedPolicy.WORST_CASE
+    own_w = None
+    if control.prefer_own_phase and all(seen.load_w is not None for seen in views):
+        loads_w = [seen.load_w or 0.0 for seen in views] + [0.0] * (3 - len(views))
+        own_w = (loads_w[0], loads_w[1], loads_w[2])
+    return Guard(
+        memory,
+        limits=Limits(phase_boxes(views), worst_case),
+        views=tuple(views),
+        own_w=own_w,
+        protecting=protecting,
+    )
+
+
+def narrowed(
+    units: Sequence[Unit],
+    guarded: Guard,
+    snapshot: Snapshot,
+    settings: Settings,
+    load: Load | None,
+    before_w: Sequence[float],
+) -> Sequence[Unit]:
+    """The units as phase protection sees them: what unassigned ones did, and what a lost phase leaves."""
+    limits = guarded.limits
+    if not guarded.protecting or limits is None or load is None:
+        return units
+    changed = list(units)
+    if limits.worst_case:
+        at_w = confined_at_w(snapshot, settings, load, guarded.views)
+        for index, unit in enumerate(units):
+            if unit.phase is Assignment.UNASSIGNED and unit.commandable:
+                changed[index] = replace(unit, at_w=at_w[index])
+    for seen in guarded.views:
+        if seen.freshness is Freshness.FRESH:
+            continue
+        for index, unit in enumerate(changed):
+            if touches(unit.phase, seen.phase) or limits.confines(unit):
+                largest_w = max(
+                    settings.batteries[index].max_charge_w, settings.batteries[index].max_discharge_w
+                )
+                stays = seen.freshness is Freshness.AGING or not snapshot.grid_is_new
+                step_w = 0.0 if stays else max(LOST_STEP * largest_w, LOST_STEP_W)
+                changed[index] = _no_more_than(unit, before_w[index], step_w, seen.phase)
+    return changed
+
+
+def _no_more_than(unit: Unit, before_w: float, step_w: float, phase: Phase) -> Unit:
+    """A unit that may not raise its power, and has to lower it by a step."""
+    size_w = max(0.0, abs(before_w) - step_w)
+    least_w, most_w = (0.0, size_w) if before_w >= 0 else (-size_w, 0.0)
+    lo_w, hi_w = min(max(least_w, unit.lo_w), unit.hi_w), max(min(most_w, unit.hi_w), unit.lo_w)
+    return replace(
+        unit,
+        lo_w=lo_w,
+        hi_w=hi_w,
+        can_lo_w=lo_w,
+        can_hi_w=hi_w,
+        lo_code=ReasonCode.PHASE_LOST if lo_w > unit.lo_w else unit.lo_code,
+        hi_code=ReasonCode.PHASE_LOST if hi_w < unit.hi_w else unit.hi_code,
+        lost_phase=phase.value,
+    )
+
+
+def outcome(
+    guarded: Guard,
+    units: Sequence[Unit],
+    powers_w: Sequence[float],
+    steered: Steered | None,
+    settings: Settings,
+    snapshot: Snapshot,
+) -> tuple[tuple[PhaseDecision, ...], tuple[Alarm, ...], ProtectionMemory]:
+    """What protection made of each phase, what a person should know, and what to remember.
+
+    `steered` is None while all batteries are to be at 0 W, whatever a phase demands.
+    """
+    if not guarded.protecting:
+        return (), guarded.alarms, guarded.memory
+    relief_w = [0.0] * len(units) if steered is None else steered.relief_w
+    binding = _binding(guarded, units, relief_w, steered)
+    decided, alarms = [], list(guarded.alarms)
+    for seen in guarded.views:
+        of_phase = _decided(seen, settings, powers_w, binding=binding[seen.phase.ordinal])
+        decided.append(of_phase)
+        if seen.freshness in (Freshness.LOST, Freshness.ABSENT):
+            alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
+        elif abs(of_phase.missing_w) > MISSING_W:
+            detail = _missing_detail(of_phase, settings, units, powers_w)
+            alarms.append(Alarm(AlarmCode.PHASE_OVERLOAD, Severity.ALARM, seen.phase.value, detail))
+    memory = guarded.memory
+    if any(binding) or any(relief_w) or any(memory.relief_w):
+        phases = [
+            replace(phase, bound_s=snapshot.time_s) if binding[index] else phase
+            for index, phase in enumerate(memory.phases)
+        ]
+        memory = ProtectionMemory(tuple(phases), tuple(relief_w) if any(relief_w) else ())
+    return tuple(decided), tuple(alarms), memory
+
+
+def _binding(
+    guarded: Guard, units: Sequence[Unit], relief_w: Sequence[float], steered: Steered | None
+) -> list[bool]:
+    """Phases whose limit holds a battery back, or makes one work."""
+    binding = [False, False, False]
+    for index, power_w in enumerate(relief_w):
+        if abs(power_w) > RELIEF_LEAST_W:
+            for seen in guarded.views:
+                if touches(units[index].phase, seen.phase):
+                    binding[seen.phase.ordinal] = True
+    if steered is not None:
+        room = steered.room
+        # A room is open in one direction only: no unit has any of its own in the other.
+        for up in (True, False):
+            for index in held_by_phase(room, up=up):
+                phase = room.phase_of(index)
+                if phase is not None:
+                    binding[phase] = True
+                else:
+                    left_w = [room.left_w(p, up=up) for p in range(3)]
+                    binding[left_w.index(min(left_w))] = True
+    return binding
+
+
+def _decided(
+    seen: PhaseView, settings: Settings, powers_w: Sequence[float], *, binding: bool
+) -> PhaseDecision:
+    if seen.load_w is None or seen.lo_w is None or seen.hi_w is None or seen.box is None:
+        return PhaseDecision(seen.phase, seen.freshness)
+    sum_w = 0.0
+    for battery, power_w in zip(settings.batteries, powers_w, strict=True):
+        if touches(battery.phase, seen.phase):
+            sum_w += power_w / 3.0 if battery.phase is Assignment.THREE_PHASE else power_w
+    grid_w = seen.load_w + sum_w
+    return PhaseDecision(
+        phase=seen.phase,
+        freshness=seen.freshness,
+        load_w=seen.load_w,
+        lo_w=seen.lo_w,
+        hi_w=seen.hi_w,
+        relief_w=min(seen.box.hi_w, 0.0) + max(seen.box.lo_w, 0.0),
+        missing_w=min(seen.hi_w - grid_w, 0.0) + max(seen.lo_w - grid_w, 0.0),
+        binding=binding,
+    )
+
+
+def _missing_detail(
+    of_phase: PhaseDecision, settings: Settings, units: Sequence[Unit], powers_w: Sequence[float]
+) -> str:
+    """How much is missing on a phase, and why nobody gives it."""
+    name, missing_w = of_phase.phase.value, of_phase.missing_w
+    much = f"{abs(missing_w) / 1000.0:.1f} kW of {'import' if missing_w < 0 else 'export'} over the limit"
+    on_it = [i for i, battery in enumerate(settings.batteries) if touches(battery.phase, of_phase.phase)]
+    if not on_it:
+        return f"{much}; no battery on {name}"
+    lowering = missing_w < 0
+    spare = [
+        i
+        for i in on_it
+        if (powers_w[i] - units[i].can_lo_w if lowering else units[i].can_hi_w - powers_w[i]) > MISSING_W
+    ]
+    if spare:
+        return f"{much}; the batteries on {name} are not used because of full stop"
+    return f"{much}; the batteries on {name} give all they can"
+
+
+def fuses_used(
+    snapshot: Snapshot, settings: Settings, used: tuple[float, float, float], since_s: float | None
+) -> tuple[float, float, float]:
+    """Thermal budget used per phase after this sample, 0 to 1."""
+    if snapshot.grid is None:
+        return used
+    passed_s = snapshot.grid_cadence_s if since_s is None else snapshot.time_s - since_s
+    now = list(used)
+    for phase in settings.site.phases:
+        p = phase.ordinal
+        reading = snapshot.grid.phases[p]
+        current_a = 0.0 if reading is None else _current_a(reading, settings)
+        now[p] = fuse.warmed(used[p], current_a, settings.site.main_fuse_a[p], passed_s)
+    return (now[0], now[1], now[2])
+
+
+def _current_a(reading: PhaseReading, settings: Settings) -> float:
+    measured_a = abs(reading.current_a or 0.0)
+    real_a = abs(reading.power_w or 0.0) / (reading.voltage_v or settings.site.nominal_voltage_v)
+    return max(measured_a, real_a)
+
+
+def fuse_alarms(used: Sequence[float], settings: Settings) -> tuple[Alarm, ...]:
+    """Fuses that have used up half of their thermal budget."""
+    return tuple(
+        [
+            Alarm(
+                AlarmCode.FUSE_WARM,
+                Severity.ALARM,
+                phase.value,
+                f"{100.0 * used[phase.ordinal]:.0f} % of the thermal budget used",
+            )
+            for phase in settings.site.phases
+            if used[phase.ordinal] >= fuse.WARM
+        ]
+    )

@@ -1,0 +1,229 @@
+"""How far each battery may still go: its own box, and the room that all on its phase share.
+
+A single-phase unit takes room on its phase, a three-phase unit a third on each. An unassigned unit under
+worst-case may be on any phase, so every watt that it moves away from what it did at the meter's instant
+takes room on all of them; back toward that it moves for free.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from phasewise.control.limits import Unit
+from phasewise.control.protection import PhaseBoxes
+from phasewise.model import PHASES, Assignment
+
+THIRD = 1.0 / 3.0
+NOTHING_W = 1e-9
+"""Less is the rounding of floats."""
+ROUNDING_W = 1e-6
+"""The same for a sum of sums."""
+
+
+class Limits(Struct, frozen=True):
+    """What the phases allow, in addition to each unit's own box."""
+
+    boxes: PhaseBoxes
+    worst_case: bool = True
+    """Whether unassigned units are confined to what is safe on every phase; else they take no room."""
+
+    def confines(self, unit: Unit) -> bool:
+        """Whether it is an unassigned unit under worst-case."""
+        return self.worst_case and unit.phase is Assignment.UNASSIGNED
+
+
+class Room:
+    """Powers of all units, and how far each may move. Charging positive, W. Changed in place.
+
+    `lo_w` and `hi_w` are the units' boxes for now; whoever sets them says in which direction units may go.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        powers_w: list[float],
+        lo_w: list[float],
+        hi_w: list[float],
+        limits: Limits | None,
+    ) -> None:
+        self.units = units
+        self.powers_w = powers_w
+        self.lo_w = lo_w
+        self.hi_w = hi_w
+        self.limits = limits
+        self.coupled = False
+        """Whether some unit takes room on several phases, so that who goes first decides how much goes."""
+        self._phase: list[int | None] = [None] * len(units)
+        self._three: list[int] = []
+        self._confined: list[int] = []
+        self.low_w: list[float] = []
+        """Per phase: least sum of the units on it; -inf where nothing limits it."""
+        self.high_w: list[float] = []
+        self.sums_w = [0.0, 0.0, 0.0]
+        """Per phase: sum of the units on it."""
+        if limits is not None:
+            self._bind(limits)
+
+    def _bind(self, limits: Limits) -> None:
+        for index, unit in enumerate(self.units):
+            power_w = self.powers_w[index]
+            phase = unit.phase.phase
+            if phase is not None:
+                self._phase[index] = phase.ordinal
+                self.sums_w[phase.ordinal] += power_w
+            elif unit.phase is Assignment.THREE_PHASE:
+                self._three.append(index)
+                for p in range(3):
+                    self.sums_w[p] += power_w * THIRD
+            elif limits.worst_case:
+                self._confined.append(index)
+        self.coupled = bool(self._three or self._confined)
+        inf = float("inf")
+        # A phase that is outside its box already has no room left, but is not made worse by moving nothing.
+        for box, sum_w in zip(limits.boxes, self.sums_w, strict=True):
+            self.low_w.append(-inf if box is None else min(box.lo_w, sum_w))
+            self.high_w.append(inf if box is None else max(box.hi_w, sum_w))
+
+    def put(self, powers_w: Sequence[float]) -> None:
+        """Set all powers at once."""
+        for index, power_w in enumerate(powers_w):
+            if power_w != self.powers_w[index]:
+                self.move(index, power_w - self.powers_w[index])
+                self.powers_w[index] = power_w
+
+    def allows(self, powers_w: Sequence[float]) -> bool:
+        """Whether these powers would leave every phase inside its box, or as near to it as it is now."""
+        before_w = list(self.powers_w)
+        self.put(powers_w)
+        above_w = self.strayed_w(up=True) if self._confined else 0.0
+        below_w = self.strayed_w(up=False) if self._confined else 0.0
+        fits = True
+        for sum_w, low_w, high_w in zip(self.sums_w, self.low_w, self.high_w, strict=True):
+            if sum_w - below_w < low_w - ROUNDING_W or sum_w + above_w > high_w + ROUNDING_W:
+                fits = False
+        self.put(before_w)
+        return fits
+
+    def phase_of(self, index: int) -> int | None:
+        """The single phase that a unit takes room on, where limits hold."""
+        return self._phase[index]
+
+    @property
+    def confined(self) -> Sequence[int]:
+        """Unassigned units under worst-case."""
+        return self._confined
+
+    @property
+    def three(self) -> Sequence[int]:
+        """Three-phase units, where limits hold."""
+        return self._three
+
+    def strayed_w(self, *, up: bool) -> float:
+        """By how much confined units are above (`up`) or below what they did at the meter's instant."""
+        strayed_w = 0.0
+        for index in self._confined:
+            by_w = self.powers_w[index] - self.units[index].at_w
+            if (by_w > 0.0) == up:
+                strayed_w += abs(by_w)
+        return strayed_w
+
+    def left_w(self, phase: int, *, up: bool) -> float:
+        """Room of one phase in one direction, >= 0; inf where nothing limits it."""
+        sum_w = self.sums_w[phase]
+        left_w = self.high_w[phase] - sum_w if up else sum_w - self.low_w[phase]
+        if self._confined:
+            left_w -= self.strayed_w(up=up)
+        return left_w if left_w > 0.0 else 0.0
+
+    def own_w(self, index: int, *, up: bool) -> float:
+        """How far a unit's own box lets it go, >= 0."""
+        power_w = self.powers_w[index]
+        own_w = self.hi_w[index] - power_w if up else power_w - self.lo_w[index]
+        return own_w if own_w > 0.0 else 0.0
+
+    def free_w(self, index: int, *, up: bool) -> float:
+        """How far a confined unit may go before it takes room of the phases."""
+        by_w = self.units[index].at_w - self.powers_w[index]
+        free_w = by_w if up else -by_w
+        return free_w if free_w > 0.0 else 0.0
+
+    def can_w(self, index: int, *, up: bool) -> float:
+        """How far a unit can go: its own box, and what is left on its phase."""
+        own_w = self.own_w(index, up=up)
+        if self.limits is None or own_w == 0.0:
+            return own_w
+        phase = self._phase[index]
+        if phase is not None:
+            allowed_w = self.left_w(phase, up=up)
+        elif index in self._three:
+            allowed_w = 3.0 * min([self.left_w(p, up=up) for p in range(3)])
+        elif index in self._confined:
+            allowed_w = self.free_w(index, up=up) + min([self.left_w(p, up=up) for p in range(3)])
+        else:
+            return own_w
+        return allowed_w if allowed_w < own_w else own_w
+
+    def move(self, index: int, by_w: float) -> None:
+        """Move a unit. It is for the caller to ask first how far it can go."""
+        self.powers_w[index] += by_w
+        if self.limits is None:
+            return
+        phase = self._phase[index]
+        if phase is not None:
+            self.sums_w[phase] += by_w
+        elif index in self._three:
+            for p in range(len(PHASES)):
+                self.sums_w[p] += by_w * THIRD
+
+    def most_w(self, open_units: Sequence[int], *, up: bool, spent_w: "Spent | None" = None) -> float:
+        """The most that these units can move together in one direction: exact, closed form.
+
+        With m of the confined units (room on every phase), y of the three-phase ones (a third on each)
+        and singles R_p on phases with room C_p: m + y + sum of min(R_p, C_p - m - y/3). A three-phase
+        unit never costs more than it brings; confined ones may: their sum is looked for at its kinks.
+        """
+        singles = [0.0, 0.0, 0.0]
+        anywhere = three = free = confined = 0.0
+        for index in open_units:
+            own_w = self.own_w(index, up=up)
+            phase = self._phase[index]
+            if phase is not None:
+                singles[phase] += own_w
+            elif index in self._three:
+                three += own_w
+            elif index in self._confined:
+                free_w = min(self.free_w(index, up=up), own_w)
+                free += free_w
+                confined += own_w - free_w
+            else:
+                anywhere += own_w
+        left = [self.left_w(p, up=up) if self.limits is not None else float("inf") for p in range(3)]
+        if spent_w is not None:
+            left = [max(0.0, w - spent) for w, spent in zip(left, spent_w, strict=True)]
+        return anywhere + free + most_together(singles, left, three, confined)
+
+
+Spent = tuple[float, float, float]
+
+
+def most_together(singles: Sequence[float], left: Sequence[float], three: float, confined: float) -> float:
+    """See `Room.most_w`: the maximum over m of m + y(m) + sum of min(R_p, C_p - m - y(m)/3)."""
+    if not three and not confined:
+        return sum([min(r, c) for r, c in zip(singles, left, strict=True)])
+    tightest = min(left)
+
+    def total(m: float) -> float:
+        y = min(three, 3.0 * (tightest - m))
+        return m + y + sum([min(r, max(0.0, c - m - y * THIRD)) for r, c in zip(singles, left, strict=True)])
+
+    ceiling = min(confined, tightest)
+    best = total(0.0)
+    if ceiling <= 0.0:
+        return best
+    kinks = [ceiling, tightest - three * THIRD]
+    for r, c in zip(singles, left, strict=True):
+        kinks.append(c - r - three * THIRD)
+    for kink in kinks:
+        if 0.0 < kink <= ceiling:
+            best = max(best, total(kink))
+    return best
