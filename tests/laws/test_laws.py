@@ -120,8 +120,8 @@ def settings_of_homes(draw: st.DrawFn) -> Settings:
         regulate=Regulate.PER_PHASE,
         phase_protection=PhaseProtection(
             enabled=True,
-            limit_import_w=draw(st.sampled_from([None, 1000.0, 4000.0])),
-            limit_export_w=draw(st.sampled_from([None, 1000.0])),
+            limit_import_w=draw(st.tuples(*[st.sampled_from([None, 1000.0, 4000.0])] * 3)),
+            limit_export_w=draw(st.tuples(*[st.sampled_from([None, 1000.0])] * 3)),
             unassigned=draw(st.sampled_from([*UnassignedPolicy])),
         ),
     )

@@ -57,7 +57,7 @@ def test_a_home_has_one_phase_or_three() -> None:
     [
         (ControlSettings(), False),
         (ControlSettings(phase_protection=PhaseProtection(unassigned=UnassignedPolicy.AGGREGATE)), False),
-        (ControlSettings(phase_protection=PhaseProtection(limit_import_w=3000.0)), False),
+        (ControlSettings(phase_protection=PhaseProtection(limit_import_w=(3000.0, None, None))), False),
         (ControlSettings(phase_protection=PhaseProtection(enabled=True)), True),
         (ControlSettings(prefer_own_phase=True), True),
         (ControlSettings(regulate=Regulate.PER_PHASE), True),

@@ -20,6 +20,7 @@ from phasewise.model import (
     BatterySettings,
     Connection,
     ControlSettings,
+    PerPhaseLimit,
     PhaseProtection,
     Regulate,
     Settings,
@@ -141,18 +142,43 @@ class BatterySection(Section):
     ] = "auto"
 
 
+class LimitPerPhase(Section):
+    """A limit in W when the phases differ; a phase that is left out has none."""
+
+    L1: NotNegative | None = None
+    L2: NotNegative | None = None
+    L3: NotNegative | None = None
+
+
+PhaseLimit = Annotated[
+    Annotated[NotNegative, Tag("(scalar)")] | Annotated[LimitPerPhase, Tag("(mapping)")], Discriminator(_kind)
+]
+
+
+def _per_phase(limit: float | LimitPerPhase | None) -> PerPhaseLimit:
+    if isinstance(limit, LimitPerPhase):
+        return (limit.L1, limit.L2, limit.L3)
+    return (limit, limit, limit)
+
+
 class ProtectionSection(Section):
     """Keep every phase inside its fuse."""
 
     enabled: bool = False
     margin_a: NotNegative = 1.0
-    limit_import_w: NotNegative | None = None
-    limit_export_w: NotNegative | None = None
+    limit_import_w: PhaseLimit | None = None
+    limit_export_w: PhaseLimit | None = None
     unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
 
     def to_model(self) -> PhaseProtection:
         """The same for the control core."""
-        return PhaseProtection(**dict(self))
+        return PhaseProtection(
+            enabled=self.enabled,
+            margin_a=self.margin_a,
+            limit_import_w=_per_phase(self.limit_import_w),
+            limit_export_w=_per_phase(self.limit_export_w),
+            unassigned=self.unassigned,
+        )
 
 
 class PeakSection(Section):

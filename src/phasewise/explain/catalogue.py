@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from phasewise.model import AlarmCode, ReasonCode
+from phasewise.model import AlarmCode, FactCode, ReasonCode
 
 
 class Catalogue(Struct, frozen=True):
@@ -16,6 +16,8 @@ class Catalogue(Struct, frozen=True):
 
     reasons: Mapping[ReasonCode, str]
     alarms: Mapping[AlarmCode, str]
+    facts: Mapping[FactCode, str]
+    """Added to an alarm that has them; `{value}` is a power, a share, a time or a phase."""
     difference: str
     """Added to a reason that accounts for watts; holds `{power}`."""
     detail: str

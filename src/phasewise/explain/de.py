@@ -2,6 +2,7 @@
 
 from phasewise.explain.catalogue import Catalogue
 from phasewise.model import AlarmCode as A
+from phasewise.model import FactCode as F
 from phasewise.model import ReasonCode as R
 
 DE = Catalogue(
@@ -65,6 +66,14 @@ DE = Catalogue(
             "Diese Batterie hilft, die Sicherung von {phase} zu schonen, und hört auf, wenn das nicht "
             "mehr nötig ist."
         ),
+        R.COMPENSATION: (
+            "Diese Batterie gleicht aus, was eine andere für ihre Phase tut, damit das Haus als Ganzes am"
+            " Ziel bleibt."
+        ),
+        R.DIRECTION_CHANGE: (
+            "Eine andere Batterie arbeitet noch in der Gegenrichtung; diese beginnt, sobald jene steht."
+        ),
+        R.STEP: "Diese Batterie lässt sich nur in Stufen einstellen; die letzten Watt bleiben übrig.",
     },
     alarms={
         A.METER_LOST: (
@@ -131,6 +140,39 @@ DE = Catalogue(
             "Der Phasenschutz ist an, kann aber nichts tun, weil keine Batterie eine Phase hat. Stellen "
             "Sie für mindestens eine Batterie die Phase ein."
         ),
+        A.PROTECTION_REFUSED: (
+            "Der Phasenschutz ist an, kann hier aber nicht arbeiten, deshalb ist keine Phase geschützt. Alles"
+            " andere läuft weiter."
+        ),
+        A.PHASE_OVERLOAD: (
+            "{subject} ist weiter außerhalb der Grenzen, als die Batterien dort ausgleichen können. Schalten"
+            " Sie auf dieser Phase etwas ab, bevor die Sicherung es tut."
+        ),
+        A.PHASE_LOST: (
+            "Der Stromzähler sagt nichts mehr von {subject}, deshalb gehen die Batterien dort auf 0 W. Die"
+            " anderen Phasen laufen weiter; {subject} macht von selbst wieder mit."
+        ),
+        A.FUSE_WARM: (
+            "Die Sicherung von {subject} trägt seit einiger Zeit zu viel. Schalten Sie auf dieser Phase etwas"
+            " ab; die Sicherung braucht Minuten, um abzukühlen."
+        ),
+        A.MAPPING_DOUBTFUL: (
+            "Was der Zähler zeigt, passt nicht zur eingestellten Phase von Batterie {subject}. Nichts wurde"
+            " geändert; prüfen Sie, an welcher Phase sie hängt."
+        ),
+    },
+    facts={
+        F.IMPORT_OVER_W: "Es werden {value} zu viel bezogen.",
+        F.EXPORT_OVER_W: "Es werden {value} zu viel eingespeist.",
+        F.NO_BATTERY: "Keine Batterie ist auf diese Phase eingestellt.",
+        F.USED_PCT: "{value} dessen, was sie verträgt, sind aufgebraucht.",
+        F.DELTA: (
+            "Ohne Neutralleiter (3 x 230 V Dreieck) sagt der Zähler von einer Phase nicht, was ihre Sicherung"
+            " trägt."
+        ),
+        F.CADENCE_S: "Der Zähler sendet alle {value}; eine Phase braucht 10 s oder weniger.",
+        F.NO_PHASE_POWER: "Der Zähler nennt die Leistung der einzelnen Phasen nicht.",
+        F.SEEN_ON: "Ihre Leistung zeigt sich auf {value}.",
     },
     difference="Das macht {power} aus.",
     detail="Einzelheit: {detail}",

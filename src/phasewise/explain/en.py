@@ -2,6 +2,7 @@
 
 from phasewise.explain.catalogue import Catalogue
 from phasewise.model import AlarmCode as A
+from phasewise.model import FactCode as F
 from phasewise.model import ReasonCode as R
 
 EN = Catalogue(
@@ -34,6 +35,14 @@ EN = Catalogue(
         R.RELIEF: (
             "This battery helps to keep {phase} inside its fuse, and stops when that is no longer needed."
         ),
+        R.COMPENSATION: (
+            "This battery makes up for another one that helps its phase, so that the home as a whole stays on"
+            " target."
+        ),
+        R.DIRECTION_CHANGE: (
+            "Another battery is still working the other way; this one starts as soon as that one has stopped."
+        ),
+        R.STEP: "This battery can be set only in steps; the last few watts are left over.",
     },
     alarms={
         A.METER_LOST: (
@@ -99,6 +108,38 @@ EN = Catalogue(
             "Phase protection is on but can't act, because no battery has a phase. Set the phase of at "
             "least one battery."
         ),
+        A.PROTECTION_REFUSED: (
+            "Phase protection is on but can't work here, so no phase is protected. All else goes on."
+        ),
+        A.PHASE_OVERLOAD: (
+            "{subject} is outside its limits by more than its batteries can take back. Switch something off"
+            " on that phase before the fuse does."
+        ),
+        A.PHASE_LOST: (
+            "The smart meter no longer says anything of {subject}, so its batteries go to 0 W. The other"
+            " phases go on; {subject} joins in again by itself."
+        ),
+        A.FUSE_WARM: (
+            "The fuse of {subject} has been carrying too much for some time. Switch something off on that"
+            " phase; the fuse needs minutes to cool down."
+        ),
+        A.MAPPING_DOUBTFUL: (
+            "What the meter shows does not fit the phase that is set for battery {subject}. Nothing was"
+            " changed; check on which phase it is."
+        ),
+    },
+    facts={
+        F.IMPORT_OVER_W: "It draws {value} too much.",
+        F.EXPORT_OVER_W: "It feeds in {value} too much.",
+        F.NO_BATTERY: "No battery is set to this phase.",
+        F.USED_PCT: "{value} of what it can take is used up.",
+        F.DELTA: (
+            "Without a neutral (3 x 230 V delta), what the meter says of a phase does not mean what its fuse"
+            " carries."
+        ),
+        F.CADENCE_S: "The meter sends every {value}; a phase needs 10 s or less.",
+        F.NO_PHASE_POWER: "The meter does not tell the power of each phase.",
+        F.SEEN_ON: "Its power shows on {value}.",
     },
     difference="This makes a difference of {power}.",
     detail="Detail: {detail}",

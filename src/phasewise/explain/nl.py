@@ -2,6 +2,7 @@
 
 from phasewise.explain.catalogue import Catalogue
 from phasewise.model import AlarmCode as A
+from phasewise.model import FactCode as F
 from phasewise.model import ReasonCode as R
 
 NL = Catalogue(
@@ -53,6 +54,14 @@ NL = Catalogue(
             "Deze batterij helpt om {phase} binnen de zekering te houden, en stopt als dat niet meer "
             "nodig is."
         ),
+        R.COMPENSATION: (
+            "Deze batterij vangt op wat een andere voor haar fase doet, zodat het huis als geheel op het doel"
+            " blijft."
+        ),
+        R.DIRECTION_CHANGE: (
+            "Een andere batterij werkt nog de andere kant op; deze begint zodra die gestopt is."
+        ),
+        R.STEP: "Deze batterij is alleen in stappen in te stellen; de laatste watts blijven over.",
     },
     alarms={
         A.METER_LOST: (
@@ -119,6 +128,38 @@ NL = Catalogue(
             "Fasebeveiliging staat aan maar kan niets doen, omdat geen enkele batterij een fase heeft. "
             "Stel van minstens één batterij de fase in."
         ),
+        A.PROTECTION_REFUSED: (
+            "Fasebeveiliging staat aan maar kan hier niet werken, dus geen enkele fase is beveiligd. Al het"
+            " andere gaat door."
+        ),
+        A.PHASE_OVERLOAD: (
+            "{subject} is verder buiten de grenzen dan de batterijen daar kunnen opvangen. Zet iets op die"
+            " fase uit voordat de zekering het doet."
+        ),
+        A.PHASE_LOST: (
+            "De slimme meter zegt niets meer over {subject}, dus gaan de batterijen daar naar 0 W. De andere"
+            " fasen gaan door; {subject} doet vanzelf weer mee."
+        ),
+        A.FUSE_WARM: (
+            "De zekering van {subject} draagt al een tijd te veel. Zet iets op die fase uit; de zekering"
+            " heeft minuten nodig om af te koelen."
+        ),
+        A.MAPPING_DOUBTFUL: (
+            "Wat de meter laat zien past niet bij de fase die voor batterij {subject} is ingesteld. Er is"
+            " niets gewijzigd; controleer op welke fase ze zit."
+        ),
+    },
+    facts={
+        F.IMPORT_OVER_W: "Er wordt {value} te veel afgenomen.",
+        F.EXPORT_OVER_W: "Er wordt {value} te veel teruggeleverd.",
+        F.NO_BATTERY: "Geen enkele batterij is op deze fase ingesteld.",
+        F.USED_PCT: "{value} van wat ze kan hebben is opgebruikt.",
+        F.DELTA: (
+            "Zonder nul (3 x 230 V driehoek) zegt de meter van een fase niet wat haar zekering draagt."
+        ),
+        F.CADENCE_S: "De meter stuurt elke {value}; een fase heeft 10 s of minder nodig.",
+        F.NO_PHASE_POWER: "De meter geeft het vermogen per fase niet.",
+        F.SEEN_ON: "Haar vermogen is te zien op {value}.",
     },
     difference="Dat maakt {power} verschil.",
     detail="Detail: {detail}",

@@ -6,7 +6,10 @@ from phasewise.explain.catalogue import Catalogue
 from phasewise.explain.de import DE
 from phasewise.explain.en import EN
 from phasewise.explain.nl import NL
-from phasewise.model import Alarm, Reason
+from phasewise.model import Alarm, Fact, FactCode, Reason
+
+_IN_WATTS = {FactCode.IMPORT_OVER_W, FactCode.EXPORT_OVER_W}
+_UNITS = {FactCode.USED_PCT: "%", FactCode.CADENCE_S: "s"}
 
 CATALOGUES: Mapping[str, Catalogue] = {"en": EN, "nl": NL, "de": DE}
 
@@ -25,7 +28,7 @@ def reason_text(reason: Reason, lang: str = "en") -> str:
 
 
 def alarm_text(alarm: Alarm, lang: str = "en", names: Mapping[str, str] | None = None) -> str:
-    """What a person should know, what happens next, and the technical detail where there is one.
+    """What a person should know, what happens next, and the facts or the technical detail, if any.
 
     `names` gives battery names by id; a subject that is not in it is shown as it is. The detail
     comes from a device or a library and stays in its own language.
@@ -33,7 +36,17 @@ def alarm_text(alarm: Alarm, lang: str = "en", names: Mapping[str, str] | None =
     words = _catalogue(lang)
     subject = words.nameless if alarm.subject is None else (names or {}).get(alarm.subject, alarm.subject)
     text = words.alarms[alarm.code].format(subject=subject)
+    if alarm.facts:
+        return " ".join([text, *(_fact(fact, words) for fact in alarm.facts)])
     return f"{text} {words.detail.format(detail=alarm.detail)}" if alarm.detail else text
+
+
+def _fact(fact: Fact, words: Catalogue) -> str:
+    value = fact.value
+    if not isinstance(value, str):
+        watts = fact.code in _IN_WATTS
+        value = _watts(round(value), words) if watts else f"{value:.0f} {_UNITS.get(fact.code, '')}".strip()
+    return words.facts[fact.code].format(value=value)
 
 
 def _catalogue(lang: str) -> Catalogue:

@@ -102,6 +102,34 @@ class AlarmCode(StrEnum):
     """What the meter shows does not fit a battery's configured phase."""
 
 
+class FactCode(StrEnum):
+    """What an alarm can say beside its own sentence; each has words in `explain`."""
+
+    IMPORT_OVER_W = "import-over"
+    """The import of its phase is outside its limits by `value` W."""
+    EXPORT_OVER_W = "export-over"
+    """The export, likewise."""
+    NO_BATTERY = "no-battery"
+    """No battery is assigned to its phase."""
+    USED_PCT = "used"
+    """`value` percent of the fuse's thermal budget are used up."""
+    DELTA = "delta"
+    """The connection is three-wire delta."""
+    CADENCE_S = "cadence"
+    """The meter sends every `value` seconds."""
+    NO_PHASE_POWER = "no-phase-power"
+    """The meter tells no power per phase."""
+    SEEN_ON = "seen-on"
+    """The battery's power shows on phase `value`."""
+
+
+class Fact(Struct, frozen=True):
+    """A part of an alarm that can be said in any language."""
+
+    code: FactCode
+    value: float | str = 0.0
+
+
 class Alarm(Struct, frozen=True):
     """Something a person should know."""
 
@@ -110,7 +138,10 @@ class Alarm(Struct, frozen=True):
     subject: str | None = None
     """The battery id, the phase or the meter that it is about."""
     detail: str | None = None
-    """What was tried and what happens next, where the sentence needs it."""
+    """What was tried and what happens next, where the sentence needs it. It comes from a device or a library
+    and stays in its own language; not shown where there are facts."""
+    facts: tuple[Fact, ...] = ()
+    """The same where it can be said in any language."""
 
 
 class Command(StrEnum):

@@ -112,13 +112,19 @@ class UnassignedPolicy(StrEnum):
     AGGREGATE = "aggregate"
 
 
+PerPhaseLimit = tuple[float | None, float | None, float | None]
+"""W on L1, L2 and L3; None where there is none."""
+
+
 class PhaseProtection(Struct, frozen=True):
     """Settings of phase protection."""
 
     enabled: bool = False
     margin_a: float = 1.0
-    limit_import_w: float | None = None
-    limit_export_w: float | None = None
+    limit_import_w: PerPhaseLimit = (None, None, None)
+    """Most import per phase besides the fuse, L1 to L3, >= 0; None = the fuse alone."""
+    limit_export_w: PerPhaseLimit = (None, None, None)
+    """Most export, likewise."""
     unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
 
 
