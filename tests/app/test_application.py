@@ -100,7 +100,7 @@ async def test_what_cannot_be_saved_is_said(
         # The next change that can be saved ends the alarm, and saves the strategy in force with it.
         await app.select_strategy("self-consumption")
         await until(lambda: "config-not-writable" not in alarms(app))
-        with pytest.raises(UnknownStrategyError, match="charge, charge-pv, .*self-consumption"):
+        with pytest.raises(UnknownStrategyError, match=r"charge, charge-pv, .*self-consumption"):
             await app.select_strategy("hoard")
 
 

@@ -1,5 +1,5 @@
 """Strategies: one short file each."""
 
-from phasewise.control.strategies.base import Strategy
+from phasewise.control.strategies.base import Delegate, Strategy
 
-__all__ = ["Strategy"]
+__all__ = ["Delegate", "Strategy"]

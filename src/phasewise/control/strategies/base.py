@@ -2,8 +2,20 @@
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from phasewise.model import Intent, Settings, Snapshot
 from phasewise.model.memory import Memory
+
+
+class Delegate(Struct, frozen=True):
+    """Another strategy decides now: a follow-up, or what a timetable says."""
+
+    strategy: str
+    settings: Settings | None = None
+    """What it is to see; None = the same settings."""
+    notes: tuple[str, ...] = ()
+    """As those of an intent; both are kept."""
 
 
 class Strategy(Protocol):
@@ -13,6 +25,6 @@ class Strategy(Protocol):
     strategy's name in the configuration. Called without arguments once, at the start.
     """
 
-    def intent(self, snapshot: Snapshot, settings: Settings, memory: Memory) -> Intent:
-        """What to aim for now. Pure: same arguments, same intent; no clock, no I/O."""
+    def intent(self, snapshot: Snapshot, settings: Settings, memory: Memory) -> Intent | Delegate:
+        """What to aim for now, or who says so. Pure: same arguments, same answer; no clock, no I/O."""
         ...
