@@ -9,21 +9,10 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from phasewise.config import ConfigError
-from phasewise.model import Phase, Split
+from phasewise.model import Connection, Phase, Split
+from phasewise.sim.entries import BatteryEntry, FaultKind, MeterEntry, MetricKind, SiteEntry, TelemetryEntry
 from phasewise.sim.loads import Loads, Ramp, Step, load_function, read_csv
-from phasewise.sim.scenario import (
-    BatteryEntry,
-    FaultKind,
-    MeterEntry,
-    MetricKind,
-    Scenario,
-    SiteEntry,
-    TelemetryEntry,
-    load_packaged,
-    load_scenario,
-    packaged_names,
-    parse_scenario,
-)
+from phasewise.sim.scenario import Scenario, load_packaged, load_scenario, packaged_names, parse_scenario
 
 HEAD = """\
 title: t
@@ -64,6 +53,26 @@ def test_control_settings_are_those_of_the_configuration() -> None:
     assert (control.split, control.target_grid_w, control.phase_protection.enabled) == (Split.FAIR, 50, True)
 
 
+def test_a_fuse_may_differ_from_phase_to_phase() -> None:
+    site = parse_scenario(HEAD + "site: {main_fuse_a: {L1: 35, L2: 25, L3: 16}}\n", "t.yaml").settings().site
+    assert site.main_fuse_a == (35.0, 25.0, 16.0)
+    site = parse_scenario(HEAD + "site: {main_fuse_a: 20, connection: delta}\n", "t.yaml").settings().site
+    assert (site.main_fuse_a, site.connection) == ((20.0, 20.0, 20.0), Connection.DELTA)
+
+
+def test_a_power_factor_may_differ_from_phase_to_phase() -> None:
+    loads = parse_scenario(HEAD + "loads: {power_factor: {L2: 0.8}}\n", "t.yaml").loads
+    assert loads.power_factors == (1.0, 0.8, 1.0)
+    assert parse_scenario(HEAD + "loads: {power_factor: 0.9}\n", "t.yaml").loads.power_factors == (0.9,) * 3
+
+
+def test_a_battery_is_held_until_a_time_of_the_scenario() -> None:
+    text = HEAD.replace("dead_time_s: 0.5", "hold: {power_w: 1800, until_s: 5}") + "warm_up_s: 30\n"
+    held, free = (battery.override for battery in parse_scenario(text, "t.yaml").settings().batteries)
+    assert (held.hold_power_w, held.hold_until_utc_s) == (1800.0, 35.0)
+    assert free.hold_power_w is None
+
+
 @pytest.mark.parametrize(
     ("more", "line", "said"),
     [
@@ -84,6 +93,13 @@ def test_control_settings_are_those_of_the_configuration() -> None:
         ("faults:\n  - {kind: battery-ignores, at_s: 1}\n", 8, "needs the battery that it is about"),
         ("faults:\n  - {kind: meter-dead, at_s: 1, battery: m1}\n", 8, "is about the meter"),
         ("faults:\n  - {kind: meter-dead, at_s: 100}\n", 8, "outside the 100 s"),
+        ("faults:\n  - {kind: phase-lost, at_s: 1}\n", 8, "needs the phase that it is about"),
+        ("faults:\n  - {kind: meter-dead, at_s: 1, phase: L1}\n", 8, "nothing else does"),
+        ("site: {main_fuse_a: {L1: 25, L2: 25}}\n", 7, "site.main_fuse_a: the key 'L3' is missing"),
+        ("loads: {power_factor: {L1: 1.1}}\n", 7, "loads.power_factor.L1: expected `float` <= 1"),
+        ("metrics:\n  - {name: a, kind: alarm-raised}\n", 8, "needs the alarm that it is about"),
+        ("metrics:\n  - {name: a, kind: stop, battery: m3}\n", 8, "no battery 'm3'; allowed: m1, m2"),
+        ("metrics:\n  - {name: a, kind: phase-over, phases: []}\n", 8, "at least one phase is needed"),
         ("metrics:\n  - {name: a, kind: settle, until_s: 101}\n", 8, "outside the 100 s"),
         ("metrics:\n  - {name: a, kind: settle, from_s: 5, until_s: 5}\n", 8, "later than the beginning"),
         ("metrics:\n  - {name: a, kind: settel}\n", 8, "metrics[#1].kind: invalid enum value 'settel'"),

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from phasewise.config import ConfigError
 from phasewise.control.strategies import Strategy
 from phasewise.control.strategies.self_consumption import SelfConsumption
 from phasewise.model import AlarmCode, Decision, Settings, Site, Snapshot
 from phasewise.sim.battery import BatterySpec, SimBattery
-from phasewise.sim.closed_loop import ClosedLoop, LoopTiming, Trace
+from phasewise.sim.closed_loop import ClosedLoop, LoopTiming, Rounding, Trace
 from phasewise.sim.controllers import DoNothing, told
 from phasewise.sim.house import PerPhase, SimHouse
 from phasewise.sim.loads import load_function
-from phasewise.sim.run import ControllerName, run
+from phasewise.sim.run import ControllerName, changes, run
 from phasewise.sim.scenario import Loaded, parse_scenario
 
 STRATEGIES: dict[str, Strategy] = {"self-consumption": SelfConsumption()}
@@ -123,6 +124,42 @@ def test_a_belgian_meter_shows_hundredths_of_an_ampere() -> None:
     assert grid.phases[0].current_a == pytest.approx(1001.0 / 230.0, abs=0.0051)
 
 
+def test_a_meter_that_cuts_off_shows_the_whole_amperes_below() -> None:
+    timing = LoopTiming(current_rounding=Rounding.DOWN, current_quantum_a=2.0)
+    loop, watching = loop_of(timing=timing, power_w=0.0)
+    loop.run(3.0)
+    grid = watching.seen[-1].grid
+    assert grid is not None
+    assert grid.phases[0] is not None
+    # 1,001 W at 230 V are 4.35 A; what it says and what may be missing enclose that.
+    assert (grid.phases[0].current_a, grid.current_allowance_a) == (4.0, 2.0)
+    loop, watching = loop_of(timing=LoopTiming(), power_w=0.0)
+    loop.run(3.0)
+    assert watching.seen[-1].grid is not None
+    assert watching.seen[-1].grid.current_allowance_a == 0.5
+
+
+def test_a_lost_phase_is_missing_from_the_telegrams_and_nothing_else_is() -> None:
+    loop, watching = loop_of()
+    loop.run(5.0)
+    loop.lost_phases.add(1)
+    loop.run(5.0)
+    lost = watching.seen[-1].grid
+    loop.lost_phases.clear()
+    loop.run(5.0)
+    back = watching.seen[-1].grid
+    assert lost is not None
+    assert back is not None
+    assert [phase is None for phase in lost.phases] == [False, True, False]
+    assert lost.total_power_w == pytest.approx(1008.0 - 500.0, abs=2.0)
+    assert None not in back.phases
+
+
+def test_a_power_factor_of_one_phase_is_its_own() -> None:
+    house = SimHouse(lambda now_s: (1000.0, 1000.0, -500.0), [], power_factor=(0.8, 1.0, 0.5))
+    assert house.current_a(0.0) == pytest.approx((1250 / 230, 1000 / 230, 1000 / 230))
+
+
 def test_jitter_delays_commands_differently_and_keeps_their_order() -> None:
     spec = BatterySpec(dead_time_s=2.0, dead_time_jitter_s=1.5, ramp_w_s=1e6)
     seen_s = []
@@ -171,7 +208,7 @@ faults:
 
 
 def codes(trace: Trace) -> set[AlarmCode]:
-    return {alarm.code for alarm in trace.alarms}
+    return {raised.alarm.code for raised in trace.alarms}
 
 
 def test_without_faults_there_is_no_alarm() -> None:
@@ -206,6 +243,47 @@ def test_the_other_battery_makes_up_for_a_broken_one(kind: str, alarm: AlarmCode
 def test_late_telemetry_makes_nothing_grow() -> None:
     trace = _with("  - {kind: telemetry-late, at_s: 0, late_s: 6, battery: m1}")
     assert max(map(abs, trace.total_w()[-600:])) < 1200.0
+
+
+def test_phases_are_lost_and_come_back_when_the_scenario_says() -> None:
+    text = """\
+title: t
+description: d
+duration_s: 30
+warm_up_s: 10
+batteries: [{id: m1, connected_to: L1}]
+faults:
+  - {kind: phase-lost, phase: L3, at_s: 5, until_s: 10}
+  - {kind: meter-no-phases, at_s: 15, until_s: 20}
+"""
+    scenario = parse_scenario(text, "t.yaml")
+    watching = Watching(scenario.settings(), 0.0)
+    loop = ClosedLoop(
+        SimHouse(lambda now_s: (1.0, 2.0, 3.0), [(0, SimBattery(BatterySpec()))]),
+        ["m1"],
+        watching,
+        site=Site(),
+    )
+    for at_s, change in changes(scenario):
+        loop.run(at_s - loop.now_s)
+        change(loop)
+    loop.run(40.0 - loop.now_s)
+    missing = {
+        round(seen.time_s): [phase is None for phase in seen.grid.phases]
+        for seen in watching.seen
+        if seen.grid is not None and seen.grid_is_new
+    }
+    none, third, every = [False] * 3, [False, False, True], [True] * 3
+    assert [missing[at_s] for at_s in (14, 17, 22, 27, 33)] == [none, third, none, every, none]
+
+
+def test_the_strategy_that_is_selected_has_to_exist() -> None:
+    text = "title: t\ndescription: d\nduration_s: 9\nbatteries: [{id: m1, connected_to: L1}]\n"
+    scenario = parse_scenario(text + "control: {strategy: dance}\n", "t.yaml")
+    loaded = Loaded("t", scenario, load_function(scenario.loads, Path()))
+    with pytest.raises(ConfigError, match=r"control\.strategy: .*'dance'; allowed: self-consumption"):
+        run(loaded, ControllerName.OURS, STRATEGIES)
+    run(loaded, ControllerName.DO_NOTHING, STRATEGIES)
 
 
 def test_a_fault_ends_when_it_says() -> None:

@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 
 from phasewise.sim.closed_loop import Trace
+from phasewise.sim.entries import Metric, MetricKind
 from phasewise.sim.fuse import COOLING_S, HOLD, budget_used, hold_s
 from phasewise.sim.metrics import energy_wh, measure, overshoot_w, rms_w, settle_s, stop_s, swings
-from phasewise.sim.scenario import Metric, MetricKind, Scenario, parse_scenario
+from phasewise.sim.scenario import Scenario, parse_scenario
 
 TICK_S = 0.1
 
@@ -98,13 +99,16 @@ def test_writes_are_those_of_the_busiest_battery_inside_the_window() -> None:
 
 
 def test_every_kind_of_metric_can_be_measured() -> None:
-    lines = "".join(f"  - {{name: {kind.value}, kind: {kind.value}}}\n" for kind in MetricKind)
+    lines = "".join(
+        f"  - {{name: {kind.value}, kind: {kind.value}, alarm: meter-lost}}\n" for kind in MetricKind
+    )
     ticks = 30
     trace = Trace(
         grid_w=[(230.0 * 50.0, 0.0, 0.0)] * ticks,
         current_a=[(50.0, 0.0, 0.0)] * ticks,
         battery_w=[(0.0, 0.0)] * ticks,
         write_s=[[], []],
+        relieving=[False] * ticks,
     )
     scenario = _scenario(lines)
     found = dict(zip([m.kind for m in scenario.metrics], measure(trace, scenario), strict=True))

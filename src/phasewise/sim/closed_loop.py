@@ -3,7 +3,8 @@
 import math
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from phasewise.control.freshness import MeterWatch, Verdict, admit
 from phasewise.model import (
     Alarm,
+    AlarmCode,
     BatteryReading,
     BatterySnapshot,
     Command,
@@ -29,6 +31,17 @@ TICK_S = 0.1
 """Resolution of the scorecard. Batteries and energies are exact between ticks; loads change on ticks."""
 LATENESS = 1e-9
 """Ticks are sums of floats: this much too early is on time."""
+
+
+RELIEF_W = 1.0
+"""Relief of less than this is rounding."""
+
+
+class Rounding(StrEnum):
+    """What a meter does with the digits of a current that it does not show."""
+
+    NEAREST = "nearest"
+    DOWN = "down"
 
 
 class Controller(Protocol):
@@ -52,10 +65,20 @@ class LoopTiming(Struct, frozen=True):
     """Offset of the meter's samples against the time axis."""
     current_quantum_a: float = 1.0
     """Resolution of the meter's currents: whole amps (NL) or 0.01 A (BE)."""
+    current_rounding: Rounding = Rounding.NEAREST
     dropouts: float = 0.0
     """Share of the telegrams that never arrive."""
     telemetry_delay_s: float = 0.0
     """How old a battery's values are when they are read."""
+
+
+class Raised(Struct):
+    """An alarm, and how long it stood."""
+
+    alarm: Alarm
+    """As it was raised; its detail may have changed since."""
+    from_s: float
+    until_s: float = math.inf
 
 
 class Trace(Struct):
@@ -76,8 +99,10 @@ class Trace(Struct):
     """When each battery was written."""
     reasons: dict[tuple[str, ReasonCode], list[float]] = {}
     """By battery and cause: seconds it was given as a reason, Wh it accounts for (given minus wanted)."""
-    alarms: dict[Alarm, float] = {}
-    """Everything that was raised, with the time of the first."""
+    alarms: list[Raised] = []
+    """Everything that was raised, in the order in which it was."""
+    relieving: list[bool] = []
+    """At every tick, whether the decision in force makes a battery relieve a phase."""
 
     def total_w(self) -> list[float]:
         """True grid total at every tick."""
@@ -85,24 +110,37 @@ class Trace(Struct):
 
 
 def grid_reading(
-    sample: MeterSample, now_s: float, age_s: float, *, current_quantum_a: float = 1.0
+    sample: MeterSample,
+    now_s: float,
+    age_s: float,
+    *,
+    current_quantum_a: float = 1.0,
+    current_rounding: Rounding = Rounding.NEAREST,
+    lost: Collection[int] = (),
 ) -> GridReading:
-    """A sample as a DSMR 5 meter shows it: 1 W, whole amps (or 0.01 A), unsigned."""
+    """A sample as a DSMR 5 meter shows it: 1 W, whole amps (or 0.01 A), unsigned.
+
+    `lost`: phases (0, 1, 2) that the telegram says nothing of.
+    """
     p1, p2, p3 = sample.power_w
-    a1, a2, a3 = sample.current_a
-    v1, v2, v3 = sample.voltage_v
-    quantum = current_quantum_a
+    down = current_rounding is Rounding.DOWN
+
+    def phase(index: int) -> PhaseReading | None:
+        if index in lost:
+            return None
+        quanta = sample.current_a[index] / current_quantum_a
+        shown = math.floor(quanta) if down else round(quanta)
+        power_w = float(round(sample.power_w[index]))
+        return PhaseReading(power_w, shown * current_quantum_a, sample.voltage_v[index])
+
     return GridReading(
         received_s=now_s,
         total_power_w=float(round(p1 + p2 + p3)),
-        phases=(
-            PhaseReading(float(round(p1)), round(a1 / quantum) * quantum, v1),
-            PhaseReading(float(round(p2)), round(a2 / quantum) * quantum, v2),
-            PhaseReading(float(round(p3)), round(a3 / quantum) * quantum, v3),
-        ),
+        phases=(phase(0), phase(1), phase(2)),
         sample_age_s=age_s,
         meter_time_s=sample.time_s,
-        current_quantum_a=quantum,
+        current_quantum_a=current_quantum_a,
+        current_allowance_a=current_quantum_a if down else current_quantum_a / 2.0,
     )
 
 
@@ -142,8 +180,8 @@ class ClosedLoop:
     """Runs a controller on a house, tick by tick.
 
     Meter, batteries and connections can be broken and mended between two calls of `run`: set
-    `meter_alive`, `meter_replays`, `reachable[i]`, `telemetry[i].frozen`, `telemetry[i].delay_s` and
-    each battery's own `fault`.
+    `meter_alive`, `meter_replays`, `lost_phases`, `reachable[i]`, `telemetry[i].frozen`,
+    `telemetry[i].delay_s` and each battery's own `fault`.
     """
 
     def __init__(
@@ -168,6 +206,8 @@ class ClosedLoop:
         self.meter_alive = True
         self.meter_replays = False
         """While True the meter sends its last telegram again and again."""
+        self.lost_phases: set[int] = set()
+        """Phases (0, 1, 2) that the telegrams say nothing of."""
         self.reachable = [True] * len(self.ids)
         # Telemetry of several batteries never falls on one instant.
         self.telemetry = [_Telemetry(0.3 + 0.37 * index, timing) for index in range(len(self.ids))]
@@ -182,6 +222,8 @@ class ClosedLoop:
         self._slow_tick_s = 0.0 if every_tick else 1.0
         self._next_slow_tick_s = 0.0
         self._controlled_s = 0.0
+        self._relieving = False
+        self._standing: dict[tuple[AlarmCode, str | None], Raised] = {}
         self._setpoints: list[float | None] = [None] * len(self.ids)
         self._told_w: tuple[float, ...] = (0.0,) * len(self.ids)
 
@@ -230,7 +272,14 @@ class ClosedLoop:
         if sample is None or not self.meter_alive or self.meter_replays:
             return None
         timing = self.timing
-        return grid_reading(sample, now_s, timing.assumed_delay_s, current_quantum_a=timing.current_quantum_a)
+        return grid_reading(
+            sample,
+            now_s,
+            timing.assumed_delay_s,
+            current_quantum_a=timing.current_quantum_a,
+            current_rounding=timing.current_rounding,
+            lost=self.lost_phases,
+        )
 
     def _control(self, now_s: float, *, grid_is_new: bool) -> None:
         self._next_slow_tick_s = now_s + self._slow_tick_s
@@ -264,13 +313,28 @@ class ClosedLoop:
         """Add up the reasons since the decision before, and the alarms."""
         passed_s = now_s - self._controlled_s
         self._controlled_s = now_s
+        self._relieving = any(abs(phase.relief_w) >= RELIEF_W for phase in decision.phases)
         for told in decision.batteries:
             for reason in told.reasons:
                 sums = self.trace.reasons.setdefault((told.id, reason.code), [0.0, 0.0])
                 sums[0] += passed_s
                 sums[1] += reason.power_w * passed_s / 3600.0
-        for alarm in decision.alarms:
-            self.trace.alarms.setdefault(alarm, now_s)
+                if reason.code is ReasonCode.RELIEF:
+                    self._relieving = True
+        if decision.alarms or self._standing:
+            self._note_alarms(decision.alarms, now_s)
+
+    def _note_alarms(self, alarms: Sequence[Alarm], now_s: float) -> None:
+        """An alarm stands from the decision that raises it to the first that does not."""
+        before, self._standing = self._standing, {}
+        for alarm in alarms:
+            raised = before.pop((alarm.code, alarm.subject), None)
+            if raised is None:
+                raised = Raised(alarm, now_s)
+                self.trace.alarms.append(raised)
+            self._standing[alarm.code, alarm.subject] = raised
+        for ended in before.values():
+            ended.until_s = now_s
 
     def _record(self, now_s: float) -> None:
         trace, house = self.trace, self.house
@@ -280,3 +344,4 @@ class ClosedLoop:
         trace.battery_w.append(tuple([battery.ac_power_w for battery in self._batteries]))
         trace.setpoint_w.append(self._told_w)
         trace.soc_pct.append(tuple([battery.soc_pct for battery in self._batteries]))
+        trace.relieving.append(self._relieving)

@@ -44,20 +44,22 @@ class SimHouse:
         *,
         pv_w: Callable[[float], PerPhase] | None = None,
         voltage_v: float = 230.0,
-        power_factor: float = 1.0,
+        power_factor: float | PerPhase = 1.0,
         noise_w: float = 0.0,
         seed: int = 1,
     ) -> None:
         """Batteries with the phase (0, 1, 2) they feed; None = all three evenly.
 
-        `pv_w`: PV power per phase, >= 0. `noise_w`: standard deviation of the meter's total.
+        `pv_w`: PV power per phase, >= 0. `power_factor`: of the loads, of all or per
+        phase. `noise_w`: standard deviation of the meter's total.
         """
         self.loads_w = loads_w
         self.pv_w = pv_w
         self.batteries = tuple(batteries)
         self.voltage_v = voltage_v
-        self.power_factor = power_factor
-        self._reactive = math.tan(math.acos(power_factor))
+        factors = power_factor if isinstance(power_factor, tuple) else (power_factor,) * 3
+        self._reactive = tuple(math.tan(math.acos(factor)) for factor in factors)
+        self._is_reactive = any(self._reactive)
         self.noise_w = noise_w
         self._random = random.Random(seed)
         self._import_wh = 0.0
@@ -71,11 +73,9 @@ class SimHouse:
         if now_s == self._at_s:
             return self._power_w
         phases = list(self.loads_w(now_s))
-        self._var = (
-            (0.0, 0.0, 0.0)
-            if not self._reactive
-            else (phases[0] * self._reactive, phases[1] * self._reactive, phases[2] * self._reactive)
-        )
+        if self._is_reactive:
+            t1, t2, t3 = self._reactive
+            self._var = (phases[0] * t1, phases[1] * t2, phases[2] * t3)
         if self.pv_w is not None:
             phases = [load_w - pv_w for load_w, pv_w in zip(phases, self.pv_w(now_s), strict=True)]
         for index, battery in self.batteries:
@@ -97,7 +97,7 @@ class SimHouse:
     def _currents(self, power_w: PerPhase) -> PerPhase:
         p1, p2, p3 = power_w
         volts = self.voltage_v
-        if not self._reactive:
+        if not self._is_reactive:
             return (abs(p1) / volts, abs(p2) / volts, abs(p3) / volts)
         q1, q2, q3 = self._var
         return (math.hypot(p1, q1) / volts, math.hypot(p2, q2) / volts, math.hypot(p3, q3) / volts)

@@ -61,17 +61,31 @@ class HouseholdLoad(Strict, frozen=True):
     pv_peak_w: Power = 4600.0
 
 
+class PowerFactors(Strict, frozen=True):
+    """`power_factor` when the phases differ."""
+
+    L1: PositiveShare = 1.0
+    L2: PositiveShare = 1.0
+    L3: PositiveShare = 1.0
+
+
 class Loads(Strict, frozen=True):
     """Everything that draws power; all parts add up."""
 
     base_w: tuple[Watts, Watts, Watts] = (0.0, 0.0, 0.0)
-    power_factor: PositiveShare = 1.0
+    power_factor: PositiveShare | PowerFactors = 1.0
     steps: tuple[Step, ...] = ()
     ramps: tuple[Ramp, ...] = ()
     pulses: tuple[Pulses, ...] = ()
     csv: str | None = None
     """A file with `t,L1_w,L2_w,L3_w`, beside the scenario."""
     household: HouseholdLoad | None = None
+
+    @property
+    def power_factors(self) -> PerPhase:
+        """The power factor of each phase."""
+        factor = self.power_factor
+        return (factor.L1, factor.L2, factor.L3) if isinstance(factor, PowerFactors) else (factor,) * 3
 
 
 class Recording:

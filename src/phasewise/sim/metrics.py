@@ -1,12 +1,23 @@
 """Figures from a run. In all of them less is better; inf = it never happened."""
 
-import bisect
 import math
 from collections.abc import Callable, Sequence
 
-from phasewise.sim.closed_loop import LATENESS, Trace
+from phasewise.sim.closed_loop import Trace
+from phasewise.sim.entries import Metric, MetricKind
 from phasewise.sim.fuse import budget_used
-from phasewise.sim.scenario import Metric, MetricKind, Scenario
+from phasewise.sim.phase_metrics import (
+    alarm_count,
+    alarm_raised_s,
+    opposed_s,
+    phase_clear_s,
+    phase_import_w,
+    phase_over_s,
+    phase_power_w,
+    phase_swings,
+)
+from phasewise.sim.scenario import Scenario
+from phasewise.sim.view import View
 
 IDLE_W = 1.0
 """A battery at less than this is at 0 W."""
@@ -58,48 +69,6 @@ def stop_s(battery_w: Sequence[Sequence[float]], tick_s: float) -> float:
     return math.inf if last == len(battery_w) - 1 else (last + 1) * tick_s
 
 
-class View:
-    """A trace in the time of its scenario."""
-
-    def __init__(self, trace: Trace, scenario: Scenario) -> None:
-        self.trace = trace
-        self.scenario = scenario
-        self.total_w = trace.total_w()
-
-    def tick(self, at_s: float) -> int:
-        """Position of a time of the scenario."""
-        return round((self.scenario.warm_up_s + at_s) / self.scenario.tick_s)
-
-    def span(self, metric: Metric) -> slice:
-        """Positions from `from_s` up to, not including, `until_s`."""
-        until_s = self.scenario.duration_s if metric.until_s is None else metric.until_s
-        return slice(self.tick(metric.from_s), self.tick(until_s))
-
-    def after_edges(self, metric: Metric) -> list[tuple[float, list[float]]]:
-        """For each edge of the metric, how the load changed and the total from it to the next."""
-        trace, found = self.trace, []
-        ends = [self.tick(at_s) for at_s in metric.edges_s[1:]] + [self.span(metric).stop]
-        for at_s, end in zip(metric.edges_s, ends, strict=True):
-            start = self.tick(at_s)
-            before_w, after_w = (
-                self.total_w[i] - sum(trace.battery_w[i]) for i in (max(start - 1, 0), start)
-            )
-            found.append((after_w - before_w, self.total_w[start:end]))
-        return found
-
-    def writes_per_minute(self, metric: Metric) -> float:
-        """Of the battery that is written most."""
-        offset_s = self.scenario.warm_up_s
-        span = self.span(metric)
-        from_s = offset_s + metric.from_s
-        until_s: float = span.stop * self.scenario.tick_s
-        counts = [
-            bisect.bisect_left(at_s, until_s - LATENESS) - bisect.bisect_left(at_s, from_s - LATENESS)
-            for at_s in self.trace.write_s
-        ]
-        return max(counts, default=0) * 60.0 / (until_s - from_s)
-
-
 def _settle(view: View, metric: Metric) -> float:
     total_w = view.total_w[view.span(metric)]
     return settle_s(total_w, view.scenario.tick_s, band_w=metric.band_w, hold_s=metric.hold_s)
@@ -109,11 +78,20 @@ def _energy(view: View, metric: Metric) -> tuple[float, float]:
     return energy_wh(view.total_w[view.span(metric)], view.scenario.tick_s)
 
 
+def _stop(view: View, metric: Metric) -> float:
+    powers = view.trace.battery_w[view.span(metric)]
+    if metric.battery is not None:
+        of = [battery.id for battery in view.scenario.batteries].index(metric.battery)
+        powers = [(watts[of],) for watts in powers]
+    return stop_s(powers, view.scenario.tick_s)
+
+
 def _fuse(view: View, metric: Metric) -> float:
-    span, rating_a = view.span(metric), view.scenario.site.main_fuse_a
+    span, tick_s = view.span(metric), view.scenario.tick_s
+    currents = view.trace.current_a[: span.stop]
     used = [
-        budget_used([amps[p] for amps in view.trace.current_a[: span.stop]], rating_a, view.scenario.tick_s)
-        for p in range(3)
+        budget_used([amps[p.ordinal] for amps in currents], view.scenario.site.ratings_a[p.ordinal], tick_s)
+        for p in metric.phases
     ]
     return 100.0 * max(max(of_phase[span]) for of_phase in used)
 
@@ -131,10 +109,16 @@ _MEASURES: dict[MetricKind, Callable[[View, Metric], float]] = {
         max(swings(total_w, metric.band_w) for _, total_w in view.after_edges(metric))
     ),
     MetricKind.WRITES: View.writes_per_minute,
-    MetricKind.STOP: lambda view, metric: stop_s(
-        view.trace.battery_w[view.span(metric)], view.scenario.tick_s
-    ),
+    MetricKind.STOP: _stop,
     MetricKind.FUSE: _fuse,
+    MetricKind.PHASE_CLEAR: phase_clear_s,
+    MetricKind.PHASE_OVER: phase_over_s,
+    MetricKind.PHASE_POWER: phase_power_w,
+    MetricKind.PHASE_IMPORT: phase_import_w,
+    MetricKind.PHASE_SWINGS: phase_swings,
+    MetricKind.OPPOSED: opposed_s,
+    MetricKind.ALARM_RAISED: alarm_raised_s,
+    MetricKind.ALARM_COUNT: alarm_count,
 }
 
 

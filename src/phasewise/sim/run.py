@@ -1,17 +1,19 @@
 """Puts a scenario and a controller together, and lets time pass."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from phasewise.config import ConfigError, Problem
 from phasewise.control.strategies import Strategy
-from phasewise.model import Settings
+from phasewise.model import Phase, Settings
 from phasewise.sim.battery import BatteryFault, SimBattery
 from phasewise.sim.closed_loop import ClosedLoop, Controller, LoopTiming, Trace
 from phasewise.sim.controllers import Clairvoyant, DoNothing, Ours, Pid
+from phasewise.sim.entries import BatteryEntry, Fault, FaultKind
 from phasewise.sim.house import PerPhase, SimHouse
 from phasewise.sim.loads import ramps_function
-from phasewise.sim.scenario import BatteryEntry, Fault, FaultKind, Loaded, Scenario
+from phasewise.sim.scenario import Loaded, Scenario
 
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """Multiples of it, modulo 1, cover the interval evenly however many there are."""
@@ -38,14 +40,22 @@ def run(
 
     `seed` draws the noise and where the load's edges fall between the meter's samples. `settings`
     replace those of the scenario: for the same batteries, in the same order.
+    Raises ConfigError when there is no strategy of the name that is selected.
     """
-    loop = _build(loaded, controller, strategies, seed, settings or loaded.scenario.settings())
+    settings = settings or loaded.scenario.settings()
+    selected = settings.control.strategy
+    if controller is ControllerName.OURS and selected not in strategies:
+        # Control would stop all batteries with an alarm, which many a figure praises.
+        allowed = ", ".join(strategies)
+        message = f"there is no strategy '{selected}'"
+        raise ConfigError([Problem(loaded.name, None, None, "control.strategy", None, message, allowed)])
+    loop = _build(loaded, controller, strategies, seed, settings)
     scenario = loaded.scenario
     ends_s = scenario.warm_up_s + scenario.duration_s
     loop.run(scenario.warm_up_s)
     # Everybody starts up; that is no reason to be told.
     loop.trace.reasons.clear()
-    for at_s, change in _changes(scenario.faults, scenario):
+    for at_s, change in changes(scenario):
         loop.run(min(at_s, ends_s) - loop.now_s)
         change(loop)
     loop.run(ends_s - loop.now_s)
@@ -68,7 +78,7 @@ def _build(
         [_battery(entry, 97 * seed + index) for index, entry in enumerate(scenario.batteries)],
         pv_w=None if pv_w is None else lambda now_s: pv_w(now_s - warm_up_s),
         voltage_v=scenario.site.voltage_v,
-        power_factor=scenario.loads.power_factor,
+        power_factor=scenario.loads.power_factors,
         noise_w=scenario.meter.noise_w,
         seed=seed,
     )
@@ -99,6 +109,7 @@ def _timing(scenario: Scenario, seed: int) -> LoopTiming:
         telemetry_cadence_s=telemetry.cadence_s,
         meter_phase_s=int(seed * GOLDEN % 1.0 * ticks) * tick_s,
         current_quantum_a=meter.current_quantum_a,
+        current_rounding=meter.current_rounding,
         dropouts=meter.dropouts,
         telemetry_delay_s=telemetry.delay_s,
     )
@@ -131,10 +142,10 @@ def load_w(house: SimHouse, now_s: float) -> PerPhase:
     return (p1, p2, p3)
 
 
-def _changes(faults: Sequence[Fault], scenario: Scenario) -> list[tuple[float, Callable[[ClosedLoop], None]]]:
+def changes(scenario: Scenario) -> list[tuple[float, Callable[[ClosedLoop], None]]]:
     """(time on the clock of the run, what happens) for the beginning and the end of every fault."""
     found: list[tuple[float, Callable[[ClosedLoop], None]]] = []
-    for fault in faults:
+    for fault in scenario.faults:
         found.append((scenario.warm_up_s + fault.at_s, _switch(fault, scenario, broken=True)))
         if fault.until_s is not None:
             found.append((scenario.warm_up_s + fault.until_s, _switch(fault, scenario, broken=False)))
@@ -143,6 +154,7 @@ def _changes(faults: Sequence[Fault], scenario: Scenario) -> list[tuple[float, C
 
 def _switch(fault: Fault, scenario: Scenario, *, broken: bool) -> Callable[[ClosedLoop], None]:
     index = next((i for i, b in enumerate(scenario.batteries) if b.id == fault.battery), -1)
+    phase = fault.phase or Phase.L1
 
     def change(loop: ClosedLoop) -> None:
         match fault.kind:
@@ -150,6 +162,11 @@ def _switch(fault: Fault, scenario: Scenario, *, broken: bool) -> Callable[[Clos
                 loop.meter_alive = not broken
             case FaultKind.METER_REPLAYS:
                 loop.meter_replays = broken
+            case FaultKind.METER_NO_PHASES:
+                loop.lost_phases = set(range(3)) if broken else set()
+            case FaultKind.PHASE_LOST:
+                lose = loop.lost_phases.add if broken else loop.lost_phases.discard
+                lose(phase.ordinal)
             case FaultKind.BATTERY_UNREACHABLE:
                 loop.reachable[index] = not broken
             case FaultKind.BATTERY_IGNORES:

@@ -1,7 +1,6 @@
 """Scenarios as data: a house, its batteries, what goes wrong, and how good control must be."""
 
 import re
-from enum import StrEnum
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -13,176 +12,24 @@ from msgspec import Meta
 from phasewise.config import ConfigError, Problem, read_text
 from phasewise.config.document import Document, Place, parse
 from phasewise.config.errors import KeyPath, did_you_mean, key_text
-from phasewise.model import (
-    Assignment,
-    BatterySettings,
-    Capabilities,
-    ControlSettings,
-    PhaseProtection,
-    Settings,
-    Site,
-)
-from phasewise.sim.battery import BatterySpec
+from phasewise.model import AlarmCode, Assignment, Settings, Site
 from phasewise.sim.closed_loop import TICK_S
+from phasewise.sim.entries import (
+    BatteryEntry,
+    ControlEntry,
+    Fault,
+    FaultKind,
+    MeterEntry,
+    Metric,
+    MetricKind,
+    SiteEntry,
+    TelemetryEntry,
+)
 from phasewise.sim.loads import LoadFunction, Loads, Ramp, load_function
-from phasewise.sim.strict import Percent, Positive, Power, Seconds, Share, Strict
+from phasewise.sim.strict import Positive, Seconds, Strict
 
 PACKAGED = "phasewise.sim.scenarios"
 Count = Annotated[int, Meta(ge=1)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")]
-
-
-class MetricKind(StrEnum):
-    """What can be measured; less is better in all of them."""
-
-    SETTLE = "settle"
-    IMPORT = "import"
-    EXPORT = "export"
-    EXCHANGED = "exchanged"
-    OVERSHOOT = "overshoot"
-    RMS = "rms"
-    SWINGS = "swings"
-    WRITES = "writes"
-    STOP = "stop"
-    FUSE = "fuse"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the value."""
-        return _UNITS[self]
-
-
-_UNITS = {
-    MetricKind.SETTLE: "s",
-    MetricKind.IMPORT: "Wh",
-    MetricKind.EXPORT: "Wh",
-    MetricKind.EXCHANGED: "Wh",
-    MetricKind.OVERSHOOT: "W",
-    MetricKind.RMS: "W",
-    MetricKind.SWINGS: "",
-    MetricKind.WRITES: "/min",
-    MetricKind.STOP: "s",
-    MetricKind.FUSE: "%",
-}
-
-
-class Metric(Strict, frozen=True):
-    """One figure, and how large it may be. Times count from the end of the warm-up."""
-
-    name: str
-    kind: MetricKind
-    from_s: Seconds = 0.0
-    until_s: Seconds | None = None
-    """Null: the end of the run."""
-    edges_s: tuple[Seconds, ...] = (0.0,)
-    """`overshoot` and `swings`: when the load jumps."""
-    band_w: Power = 100.0
-    """`settle`: the grid total counts as settled within this. `swings`: a swing leaves it on both sides."""
-    hold_s: Seconds = 8.0
-    """`settle`: for this long."""
-    must: float | None = None
-    """At most this, or the scorecard fails."""
-    goal: float | None = None
-
-
-class FaultKind(StrEnum):
-    """What can go wrong during a run."""
-
-    METER_DEAD = "meter-dead"
-    METER_REPLAYS = "meter-replays"
-    BATTERY_UNREACHABLE = "battery-unreachable"
-    BATTERY_IGNORES = "battery-ignores"
-    BATTERY_INVERTED = "battery-inverted"
-    TELEMETRY_FROZEN = "telemetry-frozen"
-    TELEMETRY_LATE = "telemetry-late"
-
-    @property
-    def of_meter(self) -> bool:
-        """Whether it is the meter's, not one battery's."""
-        return self in (FaultKind.METER_DEAD, FaultKind.METER_REPLAYS)
-
-
-class Fault(Strict, frozen=True):
-    """Something that goes wrong, and perhaps recovers."""
-
-    kind: FaultKind
-    at_s: Seconds
-    until_s: Seconds | None = None
-    battery: str | None = None
-    late_s: Seconds = 10.0
-    """`telemetry-late`: how old the values are."""
-
-
-class BatteryEntry(BatterySpec, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One battery: its physics, where it is, and what the user said of it."""
-
-    id: Name
-    connected_to: Assignment
-    """Where it truly is: L1, L2, L3 or three-phase."""
-    phase: Assignment = Assignment.UNASSIGNED
-    """What the controller is told."""
-    soc_pct: Percent = 50.0
-    reserve_soc_pct: Percent = 12.0
-    """The user's own limits; `min_soc_pct` is where the unit itself refuses."""
-    ceiling_soc_pct: Percent = 100.0
-
-    def settings(self, read_cadence_s: float) -> BatterySettings:
-        """What the controller knows of it: never its dead time, ramp or true phase."""
-        capabilities = Capabilities(
-            self.max_charge_w,
-            self.max_discharge_w,
-            min_power_w=self.min_power_w,
-            read_cadence_s=read_cadence_s,
-        )
-        return BatterySettings(
-            id=self.id,
-            name=self.id,
-            capabilities=capabilities,
-            phase=self.phase,
-            max_charge_w=self.max_charge_w,
-            max_discharge_w=self.max_discharge_w,
-            min_soc_pct=self.reserve_soc_pct,
-            max_soc_pct=self.ceiling_soc_pct,
-        )
-
-
-class MeterEntry(Strict, frozen=True):
-    """The meter."""
-
-    cadence_s: Positive = 1.0
-    delay_s: Seconds = 1.0
-    """How late a sample is seen."""
-    assumed_delay_s: Seconds | None = None
-    """How late the controller takes it to be; null: it knows."""
-    noise_w: Power = 5.0
-    """Standard deviation of the total."""
-    current_quantum_a: Positive = 1.0
-    dropouts: Share = 0.0
-
-
-class TelemetryEntry(Strict, frozen=True):
-    """How the batteries are read."""
-
-    cadence_s: Positive = 2.0
-    delay_s: Seconds = 0.0
-    """How old the values are."""
-
-
-class SiteEntry(Strict, frozen=True):
-    """The connection: three phases and neutral."""
-
-    main_fuse_a: Positive = 25.0
-    voltage_v: Positive = 230.0
-
-
-class ProtectionEntry(PhaseProtection, frozen=True, forbid_unknown_fields=True):
-    """As in the configuration."""
-
-
-class ControlEntry(ControlSettings, frozen=True, forbid_unknown_fields=True):
-    """As in the configuration."""
-
-    phase_protection: ProtectionEntry = ProtectionEntry()
 
 
 class Scenario(Strict, frozen=True):
@@ -208,10 +55,14 @@ class Scenario(Strict, frozen=True):
 
     def settings(self) -> Settings:
         """What the controller is configured with."""
-        fuse_a = self.site.main_fuse_a
+        site, cadence_s = self.site, self.telemetry.cadence_s
         return Settings(
-            Site(main_fuse_a=(fuse_a, fuse_a, fuse_a), nominal_voltage_v=self.site.voltage_v),
-            tuple(battery.settings(self.telemetry.cadence_s) for battery in self.batteries),
+            Site(
+                main_fuse_a=site.ratings_a,
+                nominal_voltage_v=site.voltage_v,
+                connection=site.connection,
+            ),
+            tuple(battery.settings(cadence_s, self.warm_up_s) for battery in self.batteries),
             self.control,
         )
 
@@ -267,6 +118,8 @@ def parse_scenario(text: str, file: str) -> Scenario:
     except msgspec.ValidationError as error:
         raise _invalid(document, str(error)) from error
     _check_batteries(document, scenario)
+    _check_faults(document, scenario)
+    _check_metrics(document, scenario)
     _check_times(document, scenario)
     return scenario
 
@@ -309,13 +162,33 @@ def _check_batteries(document: Document, scenario: Scenario) -> None:
     for index, name in enumerate(scenario.control.priority):
         if name not in ids:
             raise _wrong(document, ("control", "priority", index), f"no battery '{name}'", ", ".join(ids))
+
+
+def _check_faults(document: Document, scenario: Scenario) -> None:
+    ids = [battery.id for battery in scenario.batteries]
     for index, fault in enumerate(scenario.faults):
-        path = ("faults", index)
+        path: KeyPath = ("faults", index)
         if fault.kind.of_meter and fault.battery is not None:
             raise _wrong(document, (*path, "battery"), f"'{fault.kind}' is about the meter")
         if not fault.kind.of_meter and fault.battery not in ids:
             message = f"'{fault.kind}' needs the battery that it is about"
             raise _wrong(document, (*path, "battery"), message, ", ".join(ids))
+        if (fault.kind is FaultKind.PHASE_LOST) != (fault.phase is not None):
+            message = f"'{FaultKind.PHASE_LOST}' needs the phase that it is about, and nothing else does"
+            raise _wrong(document, (*path, "phase"), message, "L1, L2, L3")
+
+
+def _check_metrics(document: Document, scenario: Scenario) -> None:
+    ids = [battery.id for battery in scenario.batteries]
+    for index, metric in enumerate(scenario.metrics):
+        path: KeyPath = ("metrics", index)
+        if metric.battery is not None and metric.battery not in ids:
+            raise _wrong(document, (*path, "battery"), f"no battery '{metric.battery}'", ", ".join(ids))
+        if not metric.phases:
+            raise _wrong(document, (*path, "phases"), "at least one phase is needed", "L1, L2, L3")
+        if metric.kind is MetricKind.ALARM_RAISED and metric.alarm is None:
+            message = f"'{metric.kind}' needs the alarm that it is about"
+            raise _wrong(document, (*path, "alarm"), message, ", ".join(AlarmCode))
 
 
 def _check_times(document: Document, scenario: Scenario) -> None:

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from phasewise import __version__
 from phasewise.config import ConfigError, Problem
 from phasewise.control.strategies import Strategy
+from phasewise.sim.entries import Metric, MetricKind
 from phasewise.sim.metrics import measure
 from phasewise.sim.run import ControllerName, run
-from phasewise.sim.scenario import Loaded, Metric, MetricKind, load_packaged, packaged_names
+from phasewise.sim.scenario import Loaded, load_packaged, packaged_names
 
 BOUNDED = frozenset(
     {

@@ -12,12 +12,13 @@ from phasewise.config import Config
 from phasewise.control.strategies import Strategy
 from phasewise.model import PHASES, Assignment, BatterySettings, Settings
 from phasewise.sim.closed_loop import TICK_S, Trace
+from phasewise.sim.entries import BatteryEntry
 from phasewise.sim.fuse import budget_used
 from phasewise.sim.house import PerPhase
 from phasewise.sim.loads import Loads, read_csv
 from phasewise.sim.metrics import energy_wh, measure
 from phasewise.sim.run import ControllerName, run
-from phasewise.sim.scenario import BatteryEntry, Loaded, Scenario, load_packaged, load_scenario
+from phasewise.sim.scenario import Loaded, Scenario, load_packaged, load_scenario
 
 LONG_S = 3600.0
 """A longer recording is run at LONG_TICK_S: nobody's CSV is finer, and a day takes seconds."""
@@ -218,10 +219,7 @@ def _summary(loaded: Loaded, settings: Settings, trace: Trace, assumptions: tupl
         ),
         phases=_phase_summaries(settings, trace, loads_w, first, scenario),
         causes=_causes(trace),
-        alarms=tuple(
-            Raised(alarm.code, alarm.severity, alarm.subject, alarm.detail, at_s - scenario.warm_up_s)
-            for alarm, at_s in trace.alarms.items()
-        ),
+        alarms=_alarms(trace, scenario),
         figures=_figures(trace, scenario),
         assumptions=assumptions,
     )
@@ -291,6 +289,16 @@ def _causes(trace: Trace) -> tuple[Cause, ...]:
         for (battery, code), (seconds, energy) in trace.reasons.items()
     ]
     return tuple(sorted(causes, key=lambda cause: (-cause.seconds, cause.battery, cause.code)))
+
+
+def _alarms(trace: Trace, scenario: Scenario) -> tuple[Raised, ...]:
+    """Each once, as it was raised first."""
+    first: dict[tuple[str, str | None], Raised] = {}
+    for raised in trace.alarms:
+        alarm, at_s = raised.alarm, raised.from_s - scenario.warm_up_s
+        entry = Raised(alarm.code, alarm.severity, alarm.subject, alarm.detail, at_s)
+        first.setdefault((alarm.code, alarm.subject), entry)
+    return tuple(first.values())
 
 
 def _figures(trace: Trace, scenario: Scenario) -> tuple[Figure, ...]:
