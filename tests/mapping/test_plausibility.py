@@ -1,0 +1,360 @@
+"""The plausibility check on small, written-down homes: what counts, what does not, when it is silent."""
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phasewise.mapping.plausibility import (
+    KEEP_S,
+    PROOF,
+    PlausibilityMemory,
+    advance,
+    evidence_text,
+    findings,
+    forget,
+    warnings,
+)
+from phasewise.model import (
+    AlarmCode,
+    Assignment,
+    BatteryReading,
+    BatterySettings,
+    BatterySnapshot,
+    Capabilities,
+    Connection,
+    GridReading,
+    Phase,
+    PhaseReading,
+    Settings,
+    Severity,
+    Site,
+    Snapshot,
+)
+
+ENOUGH = 40
+"""Twice as many clear moves as the check needs."""
+EVERY_S = 120.0
+Powers = Callable[[float], Sequence[float]]
+
+
+def settings_of(*configured: str, site: Site | None = None) -> Settings:
+    batteries = tuple(
+        BatterySettings(f"m{i}", f"Battery {i}", Capabilities(2500.0, 2500.0), phase=Assignment(phase))
+        for i, phase in enumerate(configured)
+    )
+    return Settings(site or Site(), batteries)
+
+
+def handovers(now_s: float) -> tuple[float, ...]:
+    """Two batteries that hand 300 W to each other, back and forth."""
+    more_w = 300.0 if int(now_s // EVERY_S) % 2 else 0.0
+    return (-600.0 + more_w, -600.0 - more_w)
+
+
+def live(
+    settings: Settings,
+    batteries_w: Powers,
+    true: Sequence[str],
+    *,
+    until_s: float = ENOUGH * EVERY_S,
+    loads_w: Powers = lambda now_s: (400.0, 300.0, 200.0),
+    memory: PlausibilityMemory | None = None,
+    telemetry_s: float = 2.0,
+    late_s: float = 0.0,
+    meter_s: float = 1.0,
+    change: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
+) -> PlausibilityMemory:
+    """Show a home to the check, second by second. `true`: where each battery really is."""
+    memory = memory or PlausibilityMemory()
+    rng = random.Random(1)
+    start_s = memory.samples[-1][0] + 2.0 if memory.samples else 0.0
+    reading: list[BatteryReading | None] = [None] * len(true)
+    for tick in range(int(until_s)):
+        now_s = start_s + tick
+        for index in range(len(true)):
+            if (tick + index) % telemetry_s == 0:
+                power_w = batteries_w(max(now_s - late_s, 0.0))[index]
+                reading[index] = BatteryReading(now_s, power_w, 50.0)
+        phases = list(loads_w(now_s - 1.0))
+        for power_w, phase in zip(batteries_w(max(now_s - 1.0, 0.0)), true, strict=True):
+            for on in (0, 1, 2) if phase == "three-phase" else (int(phase[1]) - 1,):
+                phases[on] += power_w / (3.0 if phase == "three-phase" else 1.0)
+        l1, l2, l3 = [PhaseReading(w + rng.gauss(0.0, 10.0)) for w in phases]
+        snapshot = Snapshot(
+            time_s=now_s,
+            utc_s=now_s,
+            grid=GridReading(now_s, sum(phases), (l1, l2, l3)),
+            grid_is_new=tick % meter_s == 0,
+            grid_cadence_s=meter_s,
+            batteries=tuple(BatterySnapshot(f"m{i}", r, r is not None) for i, r in enumerate(reading)),
+        )
+        memory = advance(memory, change(snapshot), settings)
+    return memory
+
+
+def doubted(memory: PlausibilityMemory, settings: Settings) -> dict[str, Phase | None]:
+    return {finding.id: finding.best for finding in findings(memory, settings) if finding.doubtful}
+
+
+def test_right_phases_are_left_alone_and_swapped_ones_are_both_named() -> None:
+    right, swapped = settings_of("L1", "L2"), settings_of("L2", "L1")
+    memory = live(right, handovers, ["L1", "L2"])
+    assert doubted(memory, right) == {}
+    assert doubted(memory, swapped) == {"m0": Phase.L1, "m1": Phase.L2}
+    assert all(finding.confidence > 0.999 for finding in findings(memory, right))
+
+
+@pytest.mark.parametrize("telemetry_s", [1.0, 5.0, 10.0])
+@pytest.mark.parametrize("late_s", [0.0, 4.0, 8.0])
+@pytest.mark.parametrize("meter_s", [1.0, 10.0])
+def test_slow_readings_do_not_mislead(telemetry_s: float, late_s: float, meter_s: float) -> None:
+    memory = live(
+        settings_of("L3", "L1"),
+        handovers,
+        ["L1", "L2"],
+        telemetry_s=telemetry_s,
+        late_s=late_s,
+        meter_s=meter_s,
+    )
+    assert doubted(memory, settings_of("L1", "L2")) == {}
+    assert doubted(memory, settings_of("L3", "L1")) == {"m0": Phase.L1, "m1": Phase.L2}
+
+
+def test_silent_before_there_are_enough_moves() -> None:
+    wrong = settings_of("L2", "L1")
+    memory = live(wrong, handovers, ["L1", "L2"], until_s=(2.0 * PROOF - 1.0) * EVERY_S)
+    assert 0 < findings(memory, wrong)[0].moves < 2.0 * PROOF
+    assert doubted(memory, wrong) == {}
+    assert doubted(live(wrong, handovers, ["L1", "L2"], memory=memory), wrong) != {}
+
+
+def test_a_step_that_all_share_tells_nothing() -> None:
+    def shared(now_s: float) -> tuple[float, float, float]:
+        power_w = -700.0 if int(now_s // EVERY_S) % 2 else 0.0
+        return (power_w, power_w, power_w)
+
+    wrong = settings_of("L2", "L3", "L1")
+    memory = live(wrong, shared, ["L1", "L2", "L3"])
+    assert [finding.moves for finding in findings(memory, wrong)] == [0, 0, 0]
+    assert [finding.best for finding in findings(memory, wrong)] == [None, None, None]
+    assert doubted(memory, wrong) == {}
+
+
+def test_a_battery_at_rest_tells_nothing() -> None:
+    wrong = settings_of("L2")
+    steps = live(
+        wrong, lambda now_s: (-500.0,), ["L1"], loads_w=lambda now_s: (2000.0 * (now_s // 60 % 2), 0.0, 0.0)
+    )
+    assert [finding.moves for finding in findings(steps, wrong)] == [0]
+
+
+def test_a_small_move_is_lost_in_what_appliances_do() -> None:
+    wrong = settings_of("L2")
+    memory = live(wrong, lambda now_s: (150.0 * (now_s // EVERY_S % 2),), ["L1"])
+    assert [finding.moves for finding in findings(memory, wrong)] == [0]
+
+
+@pytest.mark.parametrize(("load_on", "battery_on"), list(itertools.product(("L1", "L2", "L3"), repeat=2)))
+@pytest.mark.parametrize("period_s", [10.0, 20.0, 240.0])
+def test_that_batteries_answer_to_loads_misleads_nobody(
+    load_on: str, battery_on: str, period_s: float
+) -> None:
+    """A hob pulses on one phase; the battery covers it 3 s later, wherever it is."""
+
+    def pulse_w(now_s: float) -> float:
+        return 1500.0 if now_s % period_s < period_s / 2.0 else 0.0
+
+    right = settings_of(battery_on)
+    memory = live(
+        right,
+        lambda now_s: (-pulse_w(now_s - 3.0),),
+        [battery_on],
+        loads_w=lambda now_s: [pulse_w(now_s) if phase == load_on else 100.0 for phase in ("L1", "L2", "L3")],
+    )
+    assert doubted(memory, right) == {}
+
+
+def test_random_loads_that_have_nothing_to_do_with_it_prove_nothing() -> None:
+    """Readings that are not of this home at all: nothing fits well enough to be named."""
+    rng = random.Random(7)
+    steps_w = [[rng.choice((0.0, 800.0, 1600.0)) for _ in range(400)] for _ in range(3)]
+    for configured in ("L1", "L2", "L3"):
+        settings = settings_of(configured)
+        memory = live(
+            settings,
+            lambda now_s: (500.0 * (now_s // EVERY_S % 2),),
+            ["L1"],
+            late_s=57.0,
+            loads_w=lambda now_s: [phase[int(now_s // 31.0) % 400] for phase in steps_w],
+        )
+        assert doubted(memory, settings) == {}
+
+
+def test_two_batteries_on_one_phase_that_trade_power_are_invisible() -> None:
+    right = settings_of("L1", "L1")
+    memory = live(right, handovers, ["L1", "L1"])
+    assert [finding.moves for finding in findings(memory, right)] == [0, 0]
+
+
+def test_put_right_again_the_warning_ends() -> None:
+    swapped = settings_of("L2", "L1")
+    memory = live(swapped, handovers, ["L1", "L2"])
+    assert set(doubted(memory, swapped)) == {"m0", "m1"}
+    # The user changes the configuration: at once.
+    assert doubted(memory, settings_of("L1", "L2")) == {}
+    # An electrician changes the wiring: after as many moves as it took.
+    rewired = live(swapped, handovers, ["L2", "L1"], memory=memory)
+    assert doubted(rewired, swapped) == {}
+
+
+def test_wires_changed_later_are_found_out() -> None:
+    settings = settings_of("L1", "L2")
+    memory = live(settings, handovers, ["L1", "L2"], until_s=4.0 * ENOUGH * EVERY_S)
+    assert doubted(memory, settings) == {}
+    rewired = live(settings, handovers, ["L2", "L1"], memory=memory, until_s=4.0 * ENOUGH * EVERY_S)
+    assert doubted(rewired, settings) == {"m0": Phase.L2, "m1": Phase.L1}
+
+
+def test_unassigned_gets_evidence_but_no_warning_and_three_phase_neither() -> None:
+    settings = settings_of("unassigned", "three-phase")
+    memory = live(settings, handovers, ["L1", "three-phase"])
+    (only,) = findings(memory, settings)
+    assert (only.id, only.best, only.doubtful) == ("m0", Phase.L1, False)
+    assert warnings([only]) == []
+
+
+def test_a_three_phase_unit_that_is_said_to_be_on_one_phase_is_not_judged_either() -> None:
+    settings = settings_of("L2")
+    memory = live(settings, lambda now_s: (900.0 * (now_s // EVERY_S % 2),), ["three-phase"])
+    assert [finding.moves for finding in findings(memory, settings)] == [0]
+
+
+def test_the_warning_says_what_was_seen() -> None:
+    settings = settings_of("L2", "L2")
+    memory = live(settings, handovers, ["L1", "L2"])
+    found = findings(memory, settings)
+    (alarm,) = warnings(found)
+    assert (alarm.code, alarm.severity, alarm.subject) == (AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, "m0")
+    assert alarm.detail is not None
+    assert alarm.detail.startswith("L1 fits best, not L2:")
+    assert evidence_text(found[0]) in alarm.detail
+    assert f"{found[0].moves} changes" in alarm.detail
+
+
+def _without_l2(snapshot: Snapshot) -> Snapshot:
+    assert snapshot.grid is not None
+    l1, _, l3 = snapshot.grid.phases
+    return msgspec.structs.replace(
+        snapshot, grid=msgspec.structs.replace(snapshot.grid, phases=(l1, None, l3))
+    )
+
+
+def _without_watts(snapshot: Snapshot) -> Snapshot:
+    assert snapshot.grid is not None
+    phases = (PhaseReading(current_a=3.0),) * 3
+    return msgspec.structs.replace(snapshot, grid=msgspec.structs.replace(snapshot.grid, phases=phases))
+
+
+def _unreachable(snapshot: Snapshot) -> Snapshot:
+    batteries = tuple(msgspec.structs.replace(b, reachable=False) for b in snapshot.batteries)
+    return msgspec.structs.replace(snapshot, batteries=batteries)
+
+
+def _not_a_number(snapshot: Snapshot) -> Snapshot:
+    batteries = tuple(
+        msgspec.structs.replace(b, reading=BatteryReading(snapshot.time_s, float("nan"), None))
+        for b in snapshot.batteries
+    )
+    return msgspec.structs.replace(snapshot, batteries=batteries)
+
+
+def _meter_with_long_gaps(snapshot: Snapshot) -> Snapshot:
+    return msgspec.structs.replace(snapshot, grid_is_new=snapshot.time_s % 15.0 == 0.0)
+
+
+@pytest.mark.parametrize(
+    "change", [_without_l2, _without_watts, _unreachable, _not_a_number, _meter_with_long_gaps]
+)
+def test_nothing_is_made_up_from_what_is_not_there(change: Callable[[Snapshot], Snapshot]) -> None:
+    settings = settings_of("L2", "L1")
+    memory = live(settings, handovers, ["L1", "L2"], change=change)
+    assert sum(finding.moves for finding in findings(memory, settings)) == 0
+
+
+@pytest.mark.parametrize("site", [Site(phase_count=1), Site(connection=Connection.DELTA)])
+def test_no_judgement_where_phases_mean_nothing(site: Site) -> None:
+    learnt = live(settings_of("L2", "L1"), handovers, ["L1", "L2"])
+    settings = settings_of("L2", "L1", site=site)
+    assert live(settings, handovers, ["L1", "L2"]) == PlausibilityMemory()
+    assert findings(learnt, settings) == ()
+
+
+def test_a_gap_in_a_batterys_readings_is_no_move() -> None:
+    def gaps(snapshot: Snapshot) -> Snapshot:
+        return snapshot if snapshot.time_s % EVERY_S < 60.0 else _unreachable(snapshot)
+
+    def hidden(now_s: float) -> tuple[float]:
+        return (400.0 * ((now_s + 30.0) // EVERY_S % 2),)
+
+    settings = settings_of("L2")
+    assert findings(live(settings, hidden, ["L1"]), settings)[0].moves > 0
+    memory = live(settings, hidden, ["L1"], change=gaps)
+    assert [finding.moves for finding in findings(memory, settings)] == [0]
+
+
+def test_memory_is_bounded_and_can_be_written_down() -> None:
+    memory = live(settings_of("L1", "L2"), handovers, ["L1", "L2"])
+    assert len(memory.samples) <= KEEP_S + 2.0
+    encoded = msgspec.msgpack.encode(memory)
+    assert len(encoded) < 8000
+    assert msgspec.msgpack.decode(encoded, type=PlausibilityMemory) == memory
+
+
+def test_a_battery_that_was_replaced_begins_anew() -> None:
+    settings = settings_of("L2", "L1")
+    memory = forget(live(settings, handovers, ["L1", "L2"]), ["m0"])
+    assert [finding.id for finding in findings(memory, settings)] == ["m1"]
+
+
+def test_a_battery_that_left_is_forgotten_and_others_keep_what_they_have() -> None:
+    both, alone = settings_of("L2", "L1"), settings_of("L2")
+    memory = live(both, handovers, ["L1", "L2"])
+    moves = findings(memory, both)[0].moves
+    memory = live(alone, lambda now_s: handovers(now_s)[:1], ["L1"], memory=memory, until_s=5.0)
+    assert [fits.id for fits in memory.batteries] == ["m0"]
+    assert findings(memory, alone)[0].moves >= moves
+
+
+@given(
+    order=st.permutations((0, 1, 2)),
+    seed=st.integers(0, 1000),
+    sign=st.sampled_from((1.0, -1.0)),
+)
+def test_no_phase_and_no_direction_is_special(order: list[int], seed: int, sign: float) -> None:
+    """Renaming the phases renames the fits; turning all signs changes nothing."""
+    rng = random.Random(seed)
+    minutes = 8
+    loads = [[rng.uniform(0.0, 1500.0) for _ in range(minutes * 3)] for _ in range(3)]
+    battery_w = [rng.uniform(-1500.0, 1500.0) for _ in range(minutes * 3)]
+
+    def fits(phases: Sequence[int], sign: float) -> tuple[tuple[float, ...], int]:
+        memory = PlausibilityMemory()
+        for now in range(minutes * 60):
+            powers = [sign * loads[source][now // 20] for source in phases]
+            powers[phases.index(0)] += sign * battery_w[now // 20]
+            l1, l2, l3 = (PhaseReading(w) for w in powers)
+            grid = GridReading(now, sum(powers), (l1, l2, l3))
+            seen = BatterySnapshot("m0", BatteryReading(now, sign * battery_w[now // 20], 50.0), True)
+            memory = advance(memory, Snapshot(now, now, grid, True, 1.0, (seen,)), settings_of("L1"))
+        (only,) = memory.batteries
+        return only.fits, only.moves
+
+    plain, moves = fits((0, 1, 2), 1.0)
+    renamed, moves_renamed = fits(order, sign)
+    assert moves_renamed == moves
+    assert renamed == pytest.approx([plain[source] for source in order])
