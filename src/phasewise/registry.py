@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from msgspec import Struct
+from pydantic import BaseModel
 
 from phasewise.config import BatteryEntry, MeterEntry, Registry
 from phasewise.control.strategies import Strategy
@@ -25,7 +26,7 @@ class Plugins(Struct, frozen=True):
                 name: BatteryEntry(kind.options_model, kind.capabilities_of)
                 for name, kind in self.batteries.items()
             },
-            strategies=tuple(self.strategies),
+            strategies={name: _options_model(strategy) for name, strategy in self.strategies.items()},
         )
 
 
@@ -40,6 +41,12 @@ def load_plugins() -> Plugins:
         batteries={point.name: _load(point) for point in entry_points(group="phasewise.batteries")},
         strategies={point.name: _load(point)() for point in entry_points(group="phasewise.strategies")},
     )
+
+
+def _options_model(strategy: Strategy) -> type[BaseModel] | None:
+    """The model of its own settings; None when it has none, as those that come with Phasewise."""
+    model = getattr(strategy, "options_model", None)
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
 def _load(point: EntryPoint) -> type:

@@ -61,7 +61,7 @@ REGISTRY = Registry(
         "marstek": BatteryEntry(FakeBatteryOptions, capabilities_of),
         "broken": BatteryEntry(BrokenOptions, capabilities_of),
     },
-    strategies=("self-consumption", "full-stop", "my-own"),
+    strategies={"self-consumption": None, "full-stop": None, "my-own": None},
 )
 
 CONTRACT = (Path(__file__).parent / "contract.yaml").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Builds a `Config` from the plain values of a file, section by section."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from phasewise.config.api_token import LOCAL_HOSTS, TokenError, read_token
 from phasewise.config.battery import battery_settings
 from phasewise.config.check import DRIVER_FAULTS, Checker, Model
 from phasewise.config.errors import KeyPath, did_you_mean, shown
+from phasewise.config.fields import Section
 from phasewise.config.registry import BatteryEntry, MeterEntry, Registry
 from phasewise.config.schema import (
     NOT_YET,
@@ -22,9 +23,10 @@ from phasewise.config.schema import (
     FusePerPhase,
     HistoryConfig,
     HistorySection,
+    LimitPerPhase,
     MeterConfig,
     MeterSection,
-    Section,
+    ProtectionSection,
     SiteSection,
     WebConfig,
     WebSection,
@@ -47,14 +49,18 @@ class Builder:
         site = self._site()
         meter = self._meter()
         batteries = self._batteries(site)
-        control = self._control()
+        own = self._strategies_of_packages()
+        control = self._control(site)
+        if control is not None:
+            self._check_protection(control.phase_protection, site)
         history = self._section(HistorySection, "history")
         web = self._web()
         self._refuse_what_is_not_there_yet()
         self._checker.raise_if_any()
         if meter is None or control is None or history is None or web is None:
             raise AssertionError("a section failed without a problem being noted")
-        settings = control.to_model(tuple(battery.id for battery in batteries))
+        options = {name: found.model_dump(mode="json") for name, found in own.items()}
+        settings = control.to_model(tuple(battery.id for battery in batteries), options)
         return Config(site, meter, tuple(batteries), settings, HistoryConfig(history.keep_days), web)
 
     def _check_top_level(self) -> None:
@@ -175,18 +181,64 @@ class Builder:
             return None
         return BatteryConfig(section.driver, options, settings)
 
-    def _control(self) -> ControlSection | None:
-        section = self._section(ControlSection, "control")
+    def _package_models(self) -> dict[str, type[BaseModel]]:
+        """By strategy; a name that is a key of the contract can't have settings of its own."""
+        models = self._registry.strategies.items()
+        return {name: m for name, m in models if m is not None and name not in ControlSection.model_fields}
+
+    def _strategies_of_packages(self) -> dict[str, BaseModel]:
+        """The settings of every strategy that has a model of its own, given or not."""
+        control = self._root.get("control")
+        found = {}
+        for name, model in self._package_models().items():
+            data = control.get(name) if isinstance(control, dict) else None
+            path = ("control", name)
+            if data is not None and not isinstance(data, dict):
+                self._checker.add(path, f"{shown(data)} is not a mapping (key: value)", value=data)
+                continue
+            try:
+                options = self._checker.section(model, path, data or {})
+            except DRIVER_FAULTS as error:
+                fault = f"{type(error).__name__}: {error}"
+                message = (
+                    f"the strategy '{name}' failed on these settings ({fault}); report this to its maker"
+                )
+                self._checker.add(path, message)
+                continue
+            if options is not None:
+                found[name] = options
+        return found
+
+    def _control(self, site: Site) -> ControlSection | None:
+        data = self._root.get("control")
+        data = {} if data is None else data
+        if not isinstance(data, dict):
+            return None
+        packages = self._package_models()
+        rest = {key: value for key, value in data.items() if key not in packages}
+        section = self._checker.section(ControlSection, ("control",), rest, also_known=packages)
         if section is None:
             return None
-        strategies = self._registry.strategies
-        if section.strategy not in strategies:
-            near = did_you_mean(section.strategy, strategies)
-            message = f"{shown(section.strategy)} is not a strategy in this version{near}"
-            path = ("control", "strategy")
-            self._checker.add(path, message, value=section.strategy, allowed=", ".join(strategies))
+        self._check_strategy(("control", "strategy"), section.strategy, self._registry.strategies)
+        others = [name for name in self._registry.strategies if name != "timed"]
+        self._check_strategy(("control", "timed", "default"), section.timed.default, others)
+        for index, window in enumerate(section.timed.windows):
+            self._check_strategy(("control", "timed", "windows", index, "strategy"), window.strategy, others)
+        if site.phase_count == 1 and section.ev_override.phase in {"L2", "L3"}:
+            message = f"{shown(section.ev_override.phase)} is not a phase of this home, which has 'phases: 1'"
+            path = ("control", "ev_override", "phase")
+            self._checker.add(path, message, value=section.ev_override.phase, allowed="total, L1")
         self._check_priority(section.priority)
         return section
+
+    def _check_strategy(self, path: KeyPath, name: str, known: Collection[str]) -> None:
+        if name in known:
+            return
+        if name in self._registry.strategies:
+            message = f"{shown(name)} can't be one of its own strategies"
+        else:
+            message = f"{shown(name)} is not a strategy in this version{did_you_mean(name, known)}"
+        self._checker.add(path, message, value=name, allowed=", ".join(known))
 
     def _check_priority(self, priority: tuple[str, ...]) -> None:
         found = [entry.get("id") for entry in self._entries() if isinstance(entry, dict)]
@@ -200,6 +252,27 @@ class Builder:
                 )
             elif id_ in priority[:index]:
                 self._checker.add(path, f"{shown(id_)} is listed twice", value=id_)
+
+    def _check_protection(self, protection: ProtectionSection, site: Site) -> None:
+        path = ("control", "phase_protection")
+        ratings = zip(site.phases, site.main_fuse_a, strict=False)
+        smallest, rating_a = min(ratings, key=lambda pair: pair[1])
+        if protection.margin_a >= rating_a:
+            message = f"{shown(protection.margin_a)} leaves nothing of the fuse of {smallest}, {rating_a:g} A"
+            allowed = f"0 or more, below {rating_a:g}"
+            self._checker.add((*path, "margin_a"), message, value=protection.margin_a, allowed=allowed)
+        if protection.enabled and site.connection is Connection.DELTA:
+            message = (
+                "true cannot work with 'connection: delta': without a neutral, what the meter says of a phase "
+                "is not what its fuse carries"
+            )
+            self._checker.add((*path, "enabled"), message, value=True, allowed="false")
+        for name in ("limit_import_w", "limit_export_w"):
+            limit = getattr(protection, name)
+            for phase in ("L2", "L3") if site.phase_count == 1 and isinstance(limit, LimitPerPhase) else ():
+                if (limit_w := getattr(limit, phase)) is not None:
+                    message = "a home with 'phases: 1' has only L1"
+                    self._checker.add((*path, name, phase), message, value=limit_w, allowed="L1")
 
     def _web(self) -> WebConfig | None:
         section = self._section(WebSection, "web")

@@ -1,6 +1,6 @@
 """What the configuration must know of drivers and strategies; `app` fills it from the entry points."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,4 +33,6 @@ class Registry:
 
     meters: Mapping[str, MeterEntry]
     batteries: Mapping[str, BatteryEntry]
-    strategies: Collection[str]
+    strategies: Mapping[str, type[BaseModel] | None]
+    """With the model of the strategy's own keys, found under `control` by its name; None when it has none.
+    It must forbid extra keys, or misspelt ones go unnoticed, and what it holds must be plain values."""

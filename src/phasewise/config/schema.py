@@ -5,16 +5,17 @@ its driver. They are validated as strict JSON (`check.py`): nothing is converted
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from phasewise.config.errors import did_you_mean
+from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Section, between, rule
+from phasewise.config.strategies import ChargeSection, EvOverrideSection, SellSection, TimedSection
 from phasewise.model import (
     Assignment,
     BatterySettings,
@@ -35,21 +36,6 @@ BATTERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MIN_VOLTAGE_V, _MAX_VOLTAGE_V = 100.0, 250.0  # nominal phase voltages in use worldwide are 100 to 240 V
 
 
-def _rule(holds: Callable[[Any], bool], message: str, allowed: str) -> AfterValidator:
-    """A check whose message gets the value in front of it and `allowed` behind it."""
-
-    def check(value: Any) -> Any:
-        if not holds(value):
-            raise PydanticCustomError("rule", "{message}", {"message": message, "allowed": allowed})
-        return value
-
-    return AfterValidator(check)
-
-
-def _between(low: float, high: float) -> AfterValidator:
-    return _rule(lambda value: low <= value <= high, "is out of range", f"{low:g} to {high:g}")
-
-
 def _time_zone(value: str) -> str:
     known = available_timezones()
     if value not in known:
@@ -61,18 +47,6 @@ def _time_zone(value: str) -> str:
 
 def _kind(value: object) -> str:
     return "(mapping)" if isinstance(value, dict) else "(scalar)"
-
-
-Positive = Annotated[float, _rule(lambda value: value > 0, "is too low", "above 0")]
-NotNegative = Annotated[float, _rule(lambda value: value >= 0, "is too low", "0 or more")]
-Percent = Annotated[float, _between(0, 100)]
-NotEmpty = Annotated[str, _rule(lambda value: bool(value.strip()), "is empty", "some text")]
-
-
-class Section(BaseModel):
-    """A mapping of the file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class FusePerPhase(Section):
@@ -90,8 +64,8 @@ class SiteSection(Section):
     main_fuse_a: Annotated[
         Annotated[Positive, Tag("(scalar)")] | Annotated[FusePerPhase, Tag("(mapping)")], Discriminator(_kind)
     ] = 25.0
-    nominal_voltage_v: Annotated[float, _between(_MIN_VOLTAGE_V, _MAX_VOLTAGE_V)] = 230.0
-    phases: Annotated[int, _rule(lambda value: value in {1, 3}, "is not a number of phases", "1, 3")] = 3
+    nominal_voltage_v: Annotated[float, between(_MIN_VOLTAGE_V, _MAX_VOLTAGE_V)] = 230.0
+    phases: Annotated[int, rule(lambda value: value in {1, 3}, "is not a number of phases", "1, 3")] = 3
     connection: Connection = Connection.STAR
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Amsterdam"
 
@@ -120,7 +94,7 @@ class BatterySection(Section):
 
     id: Annotated[
         str,
-        _rule(
+        rule(
             lambda value: BATTERY_ID.fullmatch(value) is not None,
             "cannot be an id",
             "1 to 32 letters (a-z), digits, '-' and '_', with a letter or digit first",
@@ -210,13 +184,17 @@ class ControlSection(Section):
     phase_protection: ProtectionSection = ProtectionSection()
     peak: PeakSection = PeakSection()
     capacity_tariff: TariffSection = TariffSection()
-    charge: dict[str, Any] = {}
-    timed: dict[str, Any] = {}
+    charge: ChargeSection = ChargeSection()
+    sell: SellSection = SellSection()
+    timed: TimedSection = TimedSection()
     dynamic: dict[str, Any] = {}
-    ev_override: dict[str, Any] = {}
+    ev_override: EvOverrideSection = EvOverrideSection()
 
-    def to_model(self, battery_ids: tuple[str, ...]) -> ControlSettings:
-        """The same for the control core; batteries that `priority` leaves out follow as listed."""
+    def to_model(self, battery_ids: tuple[str, ...], options: dict[str, dict[str, Any]]) -> ControlSettings:
+        """The same for the control core; batteries that `priority` leaves out follow as listed.
+
+        `options`: the settings of other packages' strategies.
+        """
         rest = tuple(id_ for id_ in battery_ids if id_ not in self.priority)
         return ControlSettings(
             strategy=self.strategy,
@@ -228,6 +206,11 @@ class ControlSection(Section):
             idle_minutes=self.idle_minutes,
             relief_in_full_stop=self.relief_in_full_stop,
             phase_protection=self.phase_protection.to_model(),
+            charge=self.charge.to_model(),
+            sell=self.sell.to_model(),
+            timed=self.timed.to_model(),
+            ev_override=self.ev_override.to_model(),
+            options=options,
         )
 
 
@@ -242,7 +225,7 @@ class WebSection(Section):
     """The dashboard and the API."""
 
     host: NotEmpty = "127.0.0.1"
-    port: Annotated[int, _between(1, 65535)] = 8080
+    port: Annotated[int, between(1, 65535)] = 8080
     token_file: str | None = None
 
 
@@ -270,18 +253,12 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("mqtt",), (None,)),
     (("history", "path"), (None,)),
     (("control", "regulate"), ("total",)),
-    (("control", "split"), ("priority",)),
     (("control", "cycle"), ("never",)),
-    (("control", "prefer_own_phase"), (False,)),
-    (("control", "relief_in_full_stop"), (False,)),
-    (("control", "phase_protection", "enabled"), (False,)),
     (("control", "peak", "import_w"), (None,)),
     (("control", "peak", "export_w"), (None,)),
     (("control", "capacity_tariff", "enabled"), (False,)),
-    (("control", "charge"), ({},)),
-    (("control", "timed"), ({},)),
     (("control", "dynamic"), ({},)),
-    (("control", "ev_override"), ({},)),
+    (("control", "ev_override", "input"), (None,)),
 )
 
 
