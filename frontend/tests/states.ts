@@ -36,6 +36,7 @@ export function battery(id: string, changes: Partial<BatteryState> = {}): Batter
     min_soc_pct: 12,
     max_soc_pct: 100,
     reasons: [],
+    mapping: null,
     ...changes,
   };
 }

@@ -22,6 +22,7 @@ INTERFACES = dict(
         state.PhaseState,
         state.GridState,
         state.ReasonState,
+        state.MappingState,
         state.BatteryState,
         state.AlarmState,
         state.StrategyState,

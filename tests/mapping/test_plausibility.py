@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phasewise.explain import alarm_text
 from phasewise.mapping.plausibility import (
     KEEP_S,
     PROOF,
@@ -244,6 +245,8 @@ def test_the_warning_says_what_was_seen() -> None:
     assert alarm.detail.startswith("L1 fits best, not L2:")
     assert evidence_text(found[0]) in alarm.detail
     assert f"{found[0].moves} changes" in alarm.detail
+    for lang in ("en", "nl", "de"):
+        assert "L1 (L1 100 %, L2 " in alarm_text(alarm, lang)
 
 
 def _without_l2(snapshot: Snapshot) -> Snapshot:

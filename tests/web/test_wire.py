@@ -16,6 +16,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.PhaseState: wire.GridPhase,
     state.GridState: wire.Grid,
     state.ReasonState: wire.Reason,
+    state.MappingState: wire.Mapping,
     state.BatteryState: wire.Battery,
     state.AlarmState: wire.Alarm,
     state.StrategyState: wire.Strategy,

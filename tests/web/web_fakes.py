@@ -11,6 +11,7 @@ from phasewise.engine.state import (
     BatteryState,
     Counters,
     GridState,
+    MappingState,
     PhaseState,
     ReasonState,
     StrategyState,
@@ -74,6 +75,7 @@ def _battery(id_: str, name: str, phase: str) -> BatteryState:
         min_soc_pct=12.0,
         max_soc_pct=100.0,
         reasons=(ReasonState("soc-limit", -100.0, None, "Full."),),
+        mapping=MappingState("L2", 0.97, False, "Seen on L2.") if phase == "L1" else None,
     )
 
 

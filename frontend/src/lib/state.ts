@@ -41,6 +41,15 @@ export interface ReasonState {
   text: string;
 }
 
+export interface MappingState {
+  /** L1, L2 or L3. */
+  fits_best: string;
+  /** 0 to 1. */
+  confidence: number;
+  doubtful: boolean;
+  evidence: string;
+}
+
 export interface BatteryState {
   id: string;
   name: string;
@@ -59,6 +68,7 @@ export interface BatteryState {
   min_soc_pct: number;
   max_soc_pct: number;
   reasons: ReasonState[];
+  mapping: MappingState | null;
 }
 
 export interface AlarmState {

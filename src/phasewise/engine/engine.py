@@ -18,6 +18,7 @@ from phasewise.engine.live import Live
 from phasewise.engine.publish import alarm_states, system_state
 from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
+from phasewise.mapping import plausibility
 from phasewise.model import (
     Alarm,
     AlarmCode,
@@ -71,6 +72,7 @@ class Engine:
         self._clock = clock
         self._memory = Memory()
         self._watch = MeterWatch()
+        self._plausibility = plausibility.PlausibilityMemory()
         self._rejected: dict[AlarmCode, tuple[float, str]] = {}
         self._counts = dict.fromkeys(Verdict, 0)
         self._decisions = 0
@@ -125,6 +127,7 @@ class Engine:
         kept = tuple(b for b in self.settings.batteries if b.id in self._workers)
         self.settings = Settings(settings.site, kept, settings.control)
         await self._release(leaving)
+        self._plausibility = plausibility.forget(self._plausibility, replaced)
         for battery_id, driver in replaced.items():
             self._workers[battery_id] = self._worker(battery_id, driver)
             self._workers[battery_id].start()
@@ -223,7 +226,10 @@ class Engine:
                 log.info("setpoint", battery=told.id, power_w=round(told.setpoint_w), **why)
 
     def _publish(self, snapshot: Snapshot, decision: Decision) -> None:
-        standing = self._book.update((*decision.alarms, *self._alarms(snapshot)), snapshot.utc_s)
+        self._plausibility = plausibility.advance(self._plausibility, snapshot, self.settings)
+        found = plausibility.findings(self._plausibility, self.settings)
+        alarms = (*decision.alarms, *self._alarms(snapshot), *plausibility.warnings(found))
+        standing = self._book.update(alarms, snapshot.utc_s)
         self.live.publish(
             system_state(
                 snapshot,
@@ -232,6 +238,7 @@ class Engine:
                 strategies=tuple(sorted(self._strategies)),
                 applied_w={i: worker.applied_w for i, worker in self._workers.items()},
                 alarms=standing,
+                found=found,
             )
         )
 

@@ -10,6 +10,7 @@ from phasewise.engine.state import (
     AlarmState,
     BatteryState,
     GridState,
+    MappingState,
     PhaseState,
     ReasonState,
     StrategyState,
@@ -17,6 +18,7 @@ from phasewise.engine.state import (
     SystemState,
 )
 from phasewise.explain import alarm_text, reason_text
+from phasewise.mapping.plausibility import Finding, evidence_text
 from phasewise.model import (
     Alarm,
     BatteryDecision,
@@ -39,8 +41,13 @@ def system_state(
     strategies: tuple[str, ...],
     applied_w: Mapping[str, float | None],
     alarms: Iterable[tuple[Alarm, float]],
+    found: Iterable[Finding] = (),
 ) -> SystemState:
-    """Everything that the API, the dashboard and the metrics show."""
+    """Everything that the API, the dashboard and the metrics show.
+
+    `found`: what is thought of the phases that batteries are configured on.
+    """
+    mappings = {finding.id: _mapping(finding) for finding in found}
     return SystemState(
         time=_iso(snapshot.utc_s),
         version=__version__,
@@ -50,7 +57,9 @@ def system_state(
         load_w=_rounded(decision.load_w),
         target_grid_w=settings.control.target_grid_w,
         batteries=tuple(
-            _battery(battery, seen, decided, applied_w.get(battery.id), snapshot.time_s)
+            _battery(
+                battery, seen, decided, applied_w.get(battery.id), snapshot.time_s, mappings.get(battery.id)
+            )
             for battery, seen, decided in zip(
                 settings.batteries, snapshot.batteries, decision.batteries, strict=True
             )
@@ -126,6 +135,7 @@ def _battery(
     decided: BatteryDecision,
     applied_w: float | None,
     now_s: float,
+    mapping: MappingState | None,
 ) -> BatteryState:
     reading = seen.reading
     fixed = decided.lo_w == decided.hi_w == 0.0
@@ -154,4 +164,16 @@ def _battery(
             )
             for reason in decided.reasons
         ),
+        mapping=mapping,
+    )
+
+
+def _mapping(finding: Finding) -> MappingState | None:
+    if finding.best is None:
+        return None
+    return MappingState(
+        fits_best=finding.best.value,
+        confidence=round(finding.confidence, 4),
+        doubtful=finding.doubtful,
+        evidence=evidence_text(finding),
     )

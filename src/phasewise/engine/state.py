@@ -52,6 +52,19 @@ class ReasonState(Struct, frozen=True):
     """The same as an English sentence."""
 
 
+class MappingState(Struct, frozen=True):
+    """What the meter shows of the phase that a battery is on. It only informs."""
+
+    fits_best: str
+    """L1, L2 or L3."""
+    confidence: float
+    """That it fits better than each other phase by more than chance, 0 to 1."""
+    doubtful: bool
+    """Whether it fits better than the configured phase beyond doubt."""
+    evidence: str
+    """The numbers, in English."""
+
+
 class BatteryState(Struct, frozen=True):
     """One battery, as last seen."""
 
@@ -77,6 +90,8 @@ class BatteryState(Struct, frozen=True):
     min_soc_pct: float
     max_soc_pct: float
     reasons: tuple[ReasonState, ...]
+    mapping: MappingState | None = None
+    """None while nothing can be told."""
 
 
 class AlarmState(Struct, frozen=True):

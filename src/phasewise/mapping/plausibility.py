@@ -28,6 +28,8 @@ from phasewise.model import (
     BatteryReading,
     BatterySettings,
     Connection,
+    Fact,
+    FactCode,
     GridReading,
     Phase,
     Settings,
@@ -319,6 +321,7 @@ def warnings(found: Iterable[Finding]) -> list[Alarm]:
             Severity.WARNING,
             finding.id,
             f"{finding.best} fits best, not {finding.assigned}: {evidence_text(finding)}",
+            (Fact(FactCode.SEEN_ON, f"{finding.best} ({_shares(finding)}; n = {finding.moves})"),),
         )
         for finding in found
         if finding.doubtful
@@ -327,5 +330,8 @@ def warnings(found: Iterable[Finding]) -> list[Alarm]:
 
 def evidence_text(finding: Finding) -> str:
     """The numbers behind a finding, in English."""
-    shares = [f"{100.0 * fit:.0f} % on {phase}" for phase, fit in zip(PHASES, finding.fits, strict=True)]
-    return f"of {finding.moves} changes of its power, the meter showed {', '.join(shares)}"
+    return f"{finding.moves} changes of its power compared with the meter; seen on {_shares(finding)}"
+
+
+def _shares(finding: Finding) -> str:
+    return ", ".join(f"{phase} {100.0 * fit:.0f} %" for phase, fit in zip(PHASES, finding.fits, strict=True))

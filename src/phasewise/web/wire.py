@@ -62,6 +62,19 @@ class Reason(_Wire):
     """English."""
 
 
+class Mapping(_Wire):
+    """What the meter shows of the phase that a battery is on. It only informs."""
+
+    fits_best: str
+    """L1, L2 or L3."""
+    confidence: float
+    """That it fits better than each other phase by more than chance, 0 to 1."""
+    doubtful: bool
+    """Whether it fits better than the configured phase beyond doubt."""
+    evidence: str
+    """English."""
+
+
 class Battery(_Wire):
     """One battery; null = not known."""
 
@@ -82,6 +95,8 @@ class Battery(_Wire):
     min_soc_pct: float
     max_soc_pct: float
     reasons: tuple[Reason, ...]
+    mapping: Mapping | None = None
+    """Null while nothing can be told."""
 
 
 class Alarm(_Wire):
