@@ -2,6 +2,7 @@
 
 import ast
 import re
+import typing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from phasewise.config.schema import (
     SiteSection,
     WebSection,
 )
+from phasewise.config.strategies import ChargeSection, SellSection
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -31,6 +33,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "history": HistorySection,
     "web": WebSection,
 }
+DESCRIBED_ONCE = (ChargeSection, SellSection)
+"""A window of `timed` may have these too."""
 
 
 def keys(model: type[BaseModel], prefix: str) -> list[str]:
@@ -38,7 +42,10 @@ def keys(model: type[BaseModel], prefix: str) -> list[str]:
     for name, field in model.model_fields.items():
         found.append(f"{prefix}{name}")
         inner = model_in(field.annotation)
-        found += keys(inner, f"{prefix}{name}.") if inner else []
+        if inner is None or (inner in DESCRIBED_ONCE and prefix != "control."):
+            continue
+        of_items = "[]" if typing.get_origin(field.annotation) is tuple else ""
+        found += keys(inner, f"{prefix}{name}{of_items}.")
     return found
 
 

@@ -41,7 +41,6 @@ _NOUNS = {
     "override": "an override",
     "goal": "a goal",
     "follow_up": "a follow-up",
-    "days": "a day of the week",
 }
 _BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _BOUND_WORDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
