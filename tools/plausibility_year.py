@@ -222,6 +222,15 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def line(case: Case, outcome: Outcome) -> str:
+    """One block."""
+    telemetry = f"telemetry {case.telemetry_s:g} s (+ {case.late_s:g} s)"
+    home = f"{case.phases}, dead time {case.dead_time_s} s, {telemetry}, meter {case.meter_s:g} s"
+    found = ", ".join(f"{name} {hours:.1f} h" for name, hours in outcome.found_h.items())
+    moves = " ".join(str(moves) for moves in outcome.moves)
+    return f"{home}: false {outcome.false}; {found}; {outcome.misled} of {moves} moves misled"
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -230,15 +239,15 @@ def main() -> None:
     parser.add_argument("--aware", action="store_true", help="control that uses the phases")
     arguments = parser.parse_args()
     outcomes = []
-    for case, outcome in blocks(arguments.days, arguments.block, aware=arguments.aware):
-        outcomes.append(outcome)
-        found = ", ".join(f"{name} {hours:.1f} h" for name, hours in outcome.found_h.items())
-        moves = " ".join(f"{moves / outcome.days:.0f}" for moves in outcome.moves)
-        telemetry = f"telemetry {case.telemetry_s:g} s (+ {case.late_s:g} s)"
-        home = f"{case.phases}, dead time {case.dead_time_s} s, {telemetry}, meter {case.meter_s:g} s"
-        sys.stdout.write(f"{home}: false {outcome.false}; {found}; moves a day {moves}\n")
-        sys.stdout.flush()
-    sys.stdout.write(summary(outcomes) + "\n")
+    try:
+        for case, outcome in blocks(arguments.days, arguments.block, aware=arguments.aware):
+            outcomes.append(outcome)
+            sys.stdout.write(line(case, outcome) + "\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stdout.write("stopped early\n")
+    if outcomes:
+        sys.stdout.write(summary(outcomes) + "\n")
 
 
 if __name__ == "__main__":
