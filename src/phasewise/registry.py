@@ -6,9 +6,10 @@ from importlib.metadata import EntryPoint, entry_points
 from msgspec import Struct
 from pydantic import BaseModel
 
-from phasewise.config import BatteryEntry, MeterEntry, Registry
+from phasewise.config import BatteryEntry, MeterEntry, Registry, SourceEntry
 from phasewise.control.strategies import Strategy
 from phasewise.devices.base import BatteryDriver, MeterDriver
+from phasewise.sources.base import ForecastSource, PriceSource
 
 
 class Plugins(Struct, frozen=True):
@@ -17,6 +18,8 @@ class Plugins(Struct, frozen=True):
     meters: Mapping[str, type[MeterDriver]]
     batteries: Mapping[str, type[BatteryDriver]]
     strategies: Mapping[str, Strategy]
+    prices: Mapping[str, type[PriceSource]]
+    forecasts: Mapping[str, type[ForecastSource]]
 
     def registry(self) -> Registry:
         """What the configuration must know of them."""
@@ -27,6 +30,8 @@ class Plugins(Struct, frozen=True):
                 for name, kind in self.batteries.items()
             },
             strategies={name: _options_model(strategy) for name, strategy in self.strategies.items()},
+            prices={name: SourceEntry(kind.options_model) for name, kind in self.prices.items()},
+            forecasts={name: SourceEntry(kind.options_model) for name, kind in self.forecasts.items()},
         )
 
 
@@ -40,7 +45,15 @@ def load_plugins() -> Plugins:
         meters={point.name: _load(point) for point in entry_points(group="phasewise.meters")},
         batteries={point.name: _load(point) for point in entry_points(group="phasewise.batteries")},
         strategies={point.name: _load(point)() for point in entry_points(group="phasewise.strategies")},
+        prices=_sources("prices."),
+        forecasts=_sources("forecast."),
     )
+
+
+def _sources(kind: str) -> dict[str, type]:
+    """Prices and forecasts share a group; their names begin with the section that they are for."""
+    points = [point for point in entry_points(group="phasewise.sources") if point.name.startswith(kind)]
+    return {point.name.removeprefix(kind): _load(point) for point in points}
 
 
 def _options_model(strategy: Strategy) -> type[BaseModel] | None:

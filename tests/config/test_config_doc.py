@@ -21,6 +21,7 @@ from phasewise.config.schema import (
     SiteSection,
     WebSection,
 )
+from phasewise.config.sources import ForecastSection, PricesSection
 from phasewise.config.strategies import ChargeSection, SellSection
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "meter": MeterSection,
     "batteries[]": BatterySection,
     "control": ControlSection,
+    "prices": PricesSection,
+    "forecast": ForecastSection,
     "history": HistorySection,
     "web": WebSection,
 }
@@ -40,6 +43,7 @@ DESCRIBED_ONCE = (ChargeSection, SellSection)
 def keys(model: type[BaseModel], prefix: str) -> list[str]:
     found = []
     for name, field in model.model_fields.items():
+        name = field.alias or name  # noqa: PLW2901 - the name in the file
         found.append(f"{prefix}{name}")
         inner = model_in(field.annotation)
         if inner is None or (inner in DESCRIBED_ONCE and prefix != "control."):

@@ -214,8 +214,6 @@ def test_priority_names_batteries_once() -> None:
 
 NOT_YET = {
     "meters: [{driver: dsmr, role: pv}]": "meters: this is not available in this version; allowed: []",
-    "prices: {driver: x}": "prices: this is not available in this version; allowed: null",
-    "forecast: {driver: x}": "forecast: this is not available in this version; allowed: null",
     "mqtt: {host: x}": "mqtt: this is not available in this version; allowed: null",
     "mqtt: true": "mqtt: true is not available in this version; allowed: null",
     "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",

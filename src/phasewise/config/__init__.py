@@ -4,8 +4,9 @@ from phasewise.config.api_token import TokenError, read_token
 from phasewise.config.edit import EditError, set_battery_phase, set_scalar, set_strategy
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
-from phasewise.config.registry import BatteryEntry, MeterEntry, Registry
+from phasewise.config.registry import BatteryEntry, MeterEntry, Registry, SourceEntry
 from phasewise.config.schema import BatteryConfig, Config, HistoryConfig, MeterConfig, WebConfig
+from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.watch import Broken, Changed, ConfigWatcher
 from phasewise.config.write import NotWritableError, write_atomic
 
@@ -18,12 +19,15 @@ __all__ = [
     "ConfigError",
     "ConfigWatcher",
     "EditError",
+    "ForecastConfig",
     "HistoryConfig",
     "MeterConfig",
     "MeterEntry",
     "NotWritableError",
+    "PricesConfig",
     "Problem",
     "Registry",
+    "SourceEntry",
     "TokenError",
     "WebConfig",
     "load_config",

@@ -12,7 +12,7 @@ from phasewise.config.battery import battery_settings
 from phasewise.config.check import DRIVER_FAULTS, Checker, Model
 from phasewise.config.errors import KeyPath, did_you_mean, shown
 from phasewise.config.fields import Section
-from phasewise.config.registry import BatteryEntry, MeterEntry, Registry
+from phasewise.config.registry import BatteryEntry, MeterEntry, Registry, SourceEntry
 from phasewise.config.schema import (
     NOT_YET,
     BatteryConfig,
@@ -31,6 +31,8 @@ from phasewise.config.schema import (
     WebConfig,
     WebSection,
 )
+from phasewise.config.sources import ForecastConfig, ForecastSection, PricesConfig, PricesSection
+from phasewise.config.tariff import tariff_periods
 from phasewise.model import Connection, Site
 
 
@@ -55,13 +57,16 @@ class Builder:
             self._check_protection(control.phase_protection, site)
         history = self._section(HistorySection, "history")
         web = self._web()
+        prices, forecast = self._prices(site), self._forecast()
         self._refuse_what_is_not_there_yet()
         self._checker.raise_if_any()
         if meter is None or control is None or history is None or web is None:
             raise AssertionError("a section failed without a problem being noted")
         options = {name: found.model_dump(mode="json") for name, found in own.items()}
         settings = control.to_model(tuple(battery.id for battery in batteries), options)
-        return Config(site, meter, tuple(batteries), settings, HistoryConfig(history.keep_days), web)
+        return Config(
+            site, meter, tuple(batteries), settings, HistoryConfig(history.keep_days), web, prices, forecast
+        )
 
     def _check_top_level(self) -> None:
         if self._root.get("meter") is None:
@@ -118,7 +123,7 @@ class Builder:
         self,
         path: KeyPath,
         entry: Mapping[str, Any],
-        known: Mapping[str, MeterEntry] | Mapping[str, BatteryEntry],
+        known: Mapping[str, MeterEntry] | Mapping[str, BatteryEntry] | Mapping[str, SourceEntry],
         common: type[Section],
     ) -> BaseModel | None:
         """The entry's own keys as its driver's options; None when they can't be, with problems noted."""
@@ -273,6 +278,25 @@ class Builder:
                 if (limit_w := getattr(limit, phase)) is not None:
                     message = "a home with 'phases: 1' has only L1"
                     self._checker.add((*path, name, phase), message, value=limit_w, allowed="L1")
+
+    def _prices(self, site: Site) -> PricesConfig | None:
+        entry = self._root.get("prices")
+        if not isinstance(entry, dict):
+            return None
+        options = self._options(("prices",), entry, self._registry.prices, PricesSection)
+        section = self._checker.section(PricesSection, ("prices",), _only(PricesSection, entry))
+        if section is None:
+            return None
+        tariff = tariff_periods(section, site.time_zone, self._checker)
+        return None if options is None else PricesConfig(section.driver, options, tariff)
+
+    def _forecast(self) -> ForecastConfig | None:
+        entry = self._root.get("forecast")
+        if not isinstance(entry, dict):
+            return None
+        options = self._options(("forecast",), entry, self._registry.forecasts, ForecastSection)
+        self._checker.section(ForecastSection, ("forecast",), _only(ForecastSection, entry))
+        return None if options is None else ForecastConfig(entry["driver"], options)
 
     def _web(self) -> WebConfig | None:
         section = self._section(WebSection, "web")

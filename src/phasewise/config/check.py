@@ -41,6 +41,7 @@ _NOUNS = {
     "override": "an override",
     "goal": "a goal",
     "follow_up": "a follow-up",
+    "unit": "a unit",
 }
 _BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
 _BOUND_WORDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
@@ -183,6 +184,8 @@ def _given(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
 def _keys_at(model: type[BaseModel], loc: KeyPath) -> set[str]:
     """The keys that a model, or the model of one of its fields, knows."""
     for part in loc:
+        if isinstance(part, int):
+            continue  # the model of an item stands in the annotation of its list
         field = model.model_fields.get(str(part))
         inner = model_in(field.annotation) if field else None
         if inner is None:

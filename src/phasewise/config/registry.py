@@ -1,7 +1,7 @@
 """What the configuration must know of drivers and strategies; `app` fills it from the entry points."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,6 +28,14 @@ class BatteryEntry:
 
 
 @dataclass(frozen=True)
+class SourceEntry:
+    """A source of prices or forecasts."""
+
+    options_model: type[BaseModel]
+    """Its own keys beside `driver`. Must forbid extra keys, or misspelt ones go unnoticed."""
+
+
+@dataclass(frozen=True)
 class Registry:
     """All drivers and strategies there are, by the names used in the file."""
 
@@ -36,3 +44,5 @@ class Registry:
     strategies: Mapping[str, type[BaseModel] | None]
     """With the model of the strategy's own keys, found under `control` by its name; None when it has none.
     It must forbid extra keys, or misspelt ones go unnoticed, and what it holds must be plain values."""
+    prices: Mapping[str, SourceEntry] = field(default_factory=dict)
+    forecasts: Mapping[str, SourceEntry] = field(default_factory=dict)

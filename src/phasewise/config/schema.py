@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from phasewise.config.errors import did_you_mean
 from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Section, between, rule
+from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.strategies import ChargeSection, EvOverrideSection, SellSection, TimedSection
 from phasewise.model import (
     Assignment,
@@ -237,8 +238,8 @@ class FileSections(Section):
     meters: list[Any] = []
     batteries: list[Any]
     control: dict[str, Any] = {}
-    prices: Any = None
-    forecast: Any = None
+    prices: dict[str, Any] | None = None
+    forecast: dict[str, Any] | None = None
     history: dict[str, Any] = {}
     mqtt: Any = None
     web: dict[str, Any] = {}
@@ -248,8 +249,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     # Part of the contract, not of this version: refused when switched on, never silently ignored.
     # (key, what is allowed until then); a release that brings the feature deletes its line.
     (("meters",), ([],)),
-    (("prices",), (None,)),
-    (("forecast",), (None,)),
     (("mqtt",), (None,)),
     (("history", "path"), (None,)),
     (("control", "regulate"), ("total",)),
@@ -314,6 +313,8 @@ class Config:
     control: ControlSettings
     history: HistoryConfig
     web: WebConfig
+    prices: PricesConfig | None = None
+    forecast: ForecastConfig | None = None
 
     def settings(self) -> Settings:
         """Everything the control core knows that is not measured."""

@@ -4,7 +4,9 @@ All times are Unix times: no local time, no DST. All prices are EUR/kWh.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -45,6 +47,32 @@ class TariffPeriod(Struct, frozen=True):
     buy: PriceFormula = PriceFormula()
     sell: PriceFormula | None = None
     """None: netting, what is sold earns what buying would cost."""
+
+
+class Interval(Protocol):
+    """Anything that holds for a time."""
+
+    @property
+    def start_utc_s(self) -> float:
+        """Its begin."""
+        ...
+
+    @property
+    def end_utc_s(self) -> float:
+        """Its end."""
+        ...
+
+
+def covered_until(intervals: Sequence[Interval], utc_s: float) -> float:
+    """Up to when there is no gap from this moment on; the moment itself when nothing holds at it.
+
+    `intervals` in order of time.
+    """
+    for interval in intervals:
+        if interval.start_utc_s > utc_s:
+            break
+        utc_s = max(utc_s, interval.end_utc_s)
+    return utc_s
 
 
 def price_at(prices: tuple[PriceInterval, ...], utc_s: float) -> PriceInterval | None:

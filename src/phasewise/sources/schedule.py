@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from phasewise.model.forecast import ForecastInterval
-from phasewise.model.prices import MarketPrice
+from phasewise.model.prices import MarketPrice, covered_until
 from phasewise.sources.base import SourceError
 from phasewise.sources.days import today_and_tomorrow
 
@@ -174,15 +174,6 @@ def merge(old: tuple[Item, ...], new: tuple[Item, ...]) -> tuple[Item, ...]:
 
 def _start(item: MarketPrice | ForecastInterval) -> float:
     return item.start_utc_s
-
-
-def covered_until(known: tuple[Item, ...], utc_s: float) -> float:
-    """Up to when there is no gap from this moment on; the moment itself when nothing holds at it."""
-    for item in known:
-        if item.start_utc_s > utc_s:
-            break
-        utc_s = max(utc_s, item.end_utc_s)
-    return utc_s
 
 
 def _auction_is_over(utc_s: float) -> bool:
