@@ -1,13 +1,18 @@
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasewise.control.allocate import ordered, split
+from phasewise.control.allocate import Orders, Preference, goal, ordered
 from phasewise.control.limits import Unit
 
 GRAIN_W = 100.0
+
+
+def split(wanted_w: float, units: Sequence[Unit], order: Sequence[int]) -> list[float]:
+    return goal(wanted_w, units, Preference(Orders(order, order)))
 
 
 @st.composite

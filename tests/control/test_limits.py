@@ -27,8 +27,34 @@ def box(
     health: HealthMemory = HEALTHY,
     intent: Intent | None = FREE,
 ) -> Unit:
+    """What strategy and user leave; what the battery can is tested by itself."""
+    return replace(whole(settings, battery, health, intent), can_lo_w=0.0, can_hi_w=0.0)
+
+
+def whole(
+    settings: BatterySettings = PLAIN,
+    battery: BatterySnapshot | None = None,
+    health: HealthMemory = HEALTHY,
+    intent: Intent | None = FREE,
+) -> Unit:
     shown = battery if battery is not None else seen()
     return unit(settings, shown, health, intent, picture(AT_S, 500.0, [shown]))
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [FREE, Intent(may_charge=False), Intent(may_discharge=False), Intent(stop=True), None],
+)
+def test_what_relief_may_use_is_the_batterys_own_box_whatever_the_strategy_wants(intent: Intent | None) -> None:
+    found = whole(battery_settings(max_charge_w=1200.0, max_discharge_w=800.0), intent=intent)
+    assert (found.can_lo_w, found.can_hi_w) == (-800.0, 1200.0)
+    assert found.can_lo_w <= found.lo_w <= found.hi_w <= found.can_hi_w
+
+
+def test_relief_never_goes_beyond_a_soc_limit() -> None:
+    assert whole(health=replace(HEALTHY, empty=True)).can_lo_w == 0.0
+    assert whole(health=replace(HEALTHY, full=True)).can_hi_w == 0.0
+    assert whole(health=replace(HEALTHY, cap_charge_w=300.0)).can_hi_w == 300.0
 
 
 def test_a_healthy_battery_may_do_what_the_user_allows() -> None:

@@ -1,9 +1,12 @@
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phasewise.control.allocate import split
+from phasewise.control import steer as steering
+from phasewise.control.allocate import Orders, Preference, goal
 from phasewise.control.limits import Unit
-from phasewise.control.steer import HANDOVER_EVERY_S, HANDOVER_W, QUIET_S, SHARE_W, steer
+from phasewise.control.steer import HANDOVER_EVERY_S, HANDOVER_W, QUIET_S, SHARE_W
 from phasewise.model.memory import SteerMemory
 
 POWER_W = st.integers(-4000, 4000).map(float)
@@ -11,6 +14,19 @@ UNITS = st.lists(st.tuples(st.integers(0, 2500), st.integers(0, 2500)), min_size
     lambda limits: [Unit(f"m{n}", -float(lo), float(hi)) for n, (lo, hi) in enumerate(limits)]
 )
 THREE = [Unit(f"m{n}", -2500.0, 2500.0) for n in range(3)]
+
+
+def steer(
+    wanted_w: float,
+    units: Sequence[Unit],
+    order: Sequence[int],
+    before_w: Sequence[float],
+    memory: SteerMemory,
+    now_s: float,
+) -> tuple[list[float], SteerMemory]:
+    preference = Preference(Orders(order, order))
+    steered, after = steering.steer(wanted_w, units, preference, before_w, memory, now_s)
+    return steered.powers_w, after
 
 
 def inside(units: list[Unit], powers_w: list[float]) -> bool:
@@ -47,7 +63,7 @@ def test_in_the_end_the_preference_holds(units: list[Unit], wanted_w: float) -> 
         assert max(abs(a - b) for a, b in zip(powers_w, before_w, strict=True)) <= HANDOVER_W
         if now_s < QUIET_S:
             assert powers_w == before_w
-    assert powers_w == split(total_w, units, order)
+    assert powers_w == goal(total_w, units, Preference(Orders(order, order)))
 
 
 def test_a_large_step_is_shared_and_a_small_one_is_not() -> None:

@@ -18,12 +18,16 @@ from phasewise.model import Split
 
 FEW = 10
 """Up to so many units every set is tried for the fewest that can deliver; of more, the largest are taken."""
-ROOT_STEPS = 60
-"""Halvings of a root search: down to rounding from any power of a house."""
+ROOT_STEPS = 32
+"""Halvings of a search: from any power of a house down to a fraction of `SLOPE_W`."""
 
 
 SLOPE_W = 1e-4
 """Far below any step of a unit, far above rounding: which way a sum goes is seen over this."""
+ENOUGH_W = 1e-7
+"""Nothing is missing: the rounding of sums of sums."""
+LEAST_COST = 0.1
+"""A watt in the wrong place costs a third of a watt at least."""
 
 
 LEAST_STEP_W = 1.0
@@ -290,9 +294,7 @@ def _keeping(room: Room, index: int, by_w: float, need_w: float, others: Sequenc
         spent = _spent(room, index, part_w, free_w)
         return need_w - part_w - room.most_w(others, up=up, spent_w=spent)
 
-    if short_w(by_w) <= NOTHING_W:
-        return by_w
-    return _root(short_w, by_w)
+    return by_w if short_w(by_w) <= ENOUGH_W else _root(short_w, by_w)
 
 
 def _spent(room: Room, index: int, part_w: float, free_w: float) -> Spent:
@@ -319,11 +321,26 @@ def _root(short_w: Callable[[float], float], most_w: float) -> float:
     for _ in range(ROOT_STEPS):
         middle_w = (low_w + high_w) / 2.0
         here_w = short_w(middle_w)
-        if here_w <= NOTHING_W or short_w(middle_w + SLOPE_W) < here_w - NOTHING_W:
+        if here_w <= ENOUGH_W or here_w < short_w(max(0.0, middle_w - SLOPE_W)) - NOTHING_W:
             low_w = middle_w
         else:
             high_w = middle_w
-    return low_w
+    return _kink(short_w, low_w, most_w)
+
+
+def _kink(short_w: Callable[[float], float], near_w: float, most_w: float) -> float:
+    """Where two straight lines meet near a point: halving finds it only as well as a slope can be seen."""
+    reach_w = 10.0 * SLOPE_W
+    if not 2.0 * reach_w <= near_w <= most_w - 2.0 * reach_w:
+        return near_w
+    left_w, right_w = near_w - reach_w, near_w + reach_w
+    left, right = short_w(left_w), short_w(right_w)
+    rises_left = (left - short_w(left_w - reach_w)) / reach_w
+    rises_right = (short_w(right_w + reach_w) - right) / reach_w
+    if rises_right - rises_left < LEAST_COST:
+        return near_w
+    meet_w = (left - right + rises_right * right_w - rises_left * left_w) / (rises_right - rises_left)
+    return meet_w if left_w <= meet_w <= right_w else near_w
 
 
 def _in_proportion(room: Room, need_w: float, order: Sequence[int], *, up: bool) -> float:
@@ -331,17 +348,28 @@ def _in_proportion(room: Room, need_w: float, order: Sequence[int], *, up: bool)
     active = [i for i in order if room.can_w(i, up=up) > NOTHING_W]
     while active and need_w > NOTHING_W:
         level, stops = _next_stop(room, active, need_w, up=up)
-        if room.coupled and any(room.phase_of(i) is None for i in active):
-            kept = _keeping_level(room, active, level, need_w, order, up=up)
-            if kept < level:
-                # Going on together would cost deliverable power: only those on one phase go on.
-                level, stops = kept, [i for i in active if room.phase_of(i) is None]
-        for index in active:
-            by_w = level * room.units[index].size_w
-            room.move(index, by_w if up else -by_w)
-            need_w -= by_w
+        kept = _keeping_level(room, active, level, need_w, order, up=up) if room.coupled else level
+        need_w -= _raise(room, active, kept, up=up)
+        if kept < level:
+            stops = _costly(room, active, order, up=up)
         active = [i for i in active if i not in stops and room.can_w(i, up=up) > NOTHING_W]
     return need_w
+
+
+def _costly(room: Room, active: Sequence[int], order: Sequence[int], *, up: bool) -> list[int]:
+    """Units that would cost deliverable power by going on, alone or else together."""
+    before_w = room.most_w(order, up=up)
+
+    def costs(index: int) -> bool:
+        by_w = min(SLOPE_W, room.can_w(index, up=up))
+        room.move(index, by_w if up else -by_w)
+        lost_w = before_w - by_w - room.most_w(order, up=up)
+        room.move(index, -by_w if up else by_w)
+        return lost_w > by_w * LEAST_COST
+
+    alone = [index for index in active if costs(index)]
+    # Where only all together cost something, those that take room on several phases stop.
+    return alone or [i for i in active if room.phase_of(i) is None] or list(active)
 
 
 def _next_stop(room: Room, active: Sequence[int], need_w: float, *, up: bool) -> tuple[float, list[int]]:
@@ -390,9 +418,7 @@ def _keeping_level(
         _raise(room, active, -at, up=up)
         return short
 
-    if short_w(level) <= NOTHING_W:
-        return level
-    return _root(short_w, level)
+    return level if short_w(level) <= ENOUGH_W else _root(short_w, level)
 
 
 def _raise(room: Room, active: Sequence[int], level: float, *, up: bool) -> float:
@@ -408,7 +434,8 @@ def _raise(room: Room, active: Sequence[int], level: float, *, up: bool) -> floa
 def _fewest(room: Room, need_w: float, order: Sequence[int], *, up: bool) -> Sequence[int]:
     """The fewest units that can deliver it, earliest in the order among sets of that size."""
     able = [i for i in order if room.can_w(i, up=up) > NOTHING_W]
-    if need_w <= NOTHING_W or not able:
+    need_w = min(need_w, room.most_w(able, up=up))
+    if need_w <= NOTHING_W:
         return []
     if len(able) <= FEW:
         for count in range(1, len(able)):
@@ -478,8 +505,9 @@ def _take_remainder(room: Room, powers_w: list[float], missing_w: float, order: 
                 continue
         elif room.limits is not None:
             continue
-        if room.lo_w[index] <= powers_w[index] + by_w <= room.hi_w[index]:
-            powers_w[index] += by_w
+        at_w = powers_w[index] + by_w
+        if room.lo_w[index] <= at_w <= room.hi_w[index] and abs(at_w) >= unit.min_power_w:
+            powers_w[index] = at_w
             return
 
 
@@ -487,7 +515,8 @@ def _heed_minimum(room: Room, order: Sequence[int]) -> None:
     """Units below their minimum, least preferred first: hand their power to others, or raise them to it."""
     for index in reversed(order):
         power_w, least_w = room.powers_w[index], room.units[index].min_power_w
-        if not 0.0 < abs(power_w) < least_w:
+        may_be_off = room.lo_w[index] <= 0.0 <= room.hi_w[index]
+        if not may_be_off or not 0.0 < abs(power_w) < least_w:
             continue
         up = power_w > 0
         others = [i for i in order if i != index and abs(room.powers_w[i]) >= room.units[i].min_power_w > 0]
@@ -511,7 +540,10 @@ def stepped(power_w: float, unit: Unit) -> float:
         elif may_be_off:
             power_w = 0.0
     stepped_w = round(power_w / unit.step_w) * unit.step_w
-    lo_w, hi_w = min(unit.can_lo_w, unit.lo_w), max(unit.can_hi_w, unit.hi_w)
+    lo_w, hi_w = unit.lo_w, unit.hi_w
+    if not lo_w <= power_w <= hi_w:
+        # Relief, which may use all that the battery can.
+        lo_w, hi_w = min(unit.can_lo_w, power_w), max(unit.can_hi_w, power_w)
     if stepped_w > hi_w:
         stepped_w -= unit.step_w
     elif stepped_w < lo_w:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
+from phasewise.control.choose import wish
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.guard import Guard, fuse_alarms, fuses_used, guard, narrowed, outcome
@@ -204,7 +205,7 @@ def _intent(
 ) -> tuple[Intent, tuple[Alarm, ...]]:
     name = settings.control.strategy
     try:
-        intent = strategies[name].intent(snapshot, settings, memory)
+        intent = wish(snapshot, settings, memory, strategies)
         for power_w in (intent.grid_target_w, intent.battery_power_w):
             if power_w is not None and not math.isfinite(power_w):
                 raise ValueError(f"{power_w} is not a power")

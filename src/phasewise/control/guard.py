@@ -3,6 +3,7 @@
 Nothing of it exists while no phase-aware feature is on, or while no battery is assigned (laws 1 and 2).
 """
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -30,6 +31,8 @@ from phasewise.model import (
     Alarm,
     AlarmCode,
     Assignment,
+    Fact,
+    FactCode,
     Freshness,
     Phase,
     PhaseDecision,
@@ -44,6 +47,9 @@ from phasewise.model.memory import ProtectionMemory
 
 MISSING_W = 50.0
 """Far less than the margin: less than this is not worth an alarm."""
+ROUND_W = 100.0
+ROUND_PCT = 10.0
+"""An alarm is to be read, not to change with every sample."""
 RELIEF_LEAST_W = 0.5
 
 
@@ -73,7 +79,7 @@ def guard(
         return Guard(forgotten(memory) if meter is Freshness.LOST else memory)
     refused = refusal(snapshot, settings, memory)
     if refused is not None:
-        alarm = Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, None, refused)
+        alarm = Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, facts=(refused,))
         return Guard(memory, alarms=(alarm,) if control.phase_protection.enabled else ())
     views, memory = view(snapshot, settings, memory, load)
     protecting = control.phase_protection.enabled
@@ -163,8 +169,7 @@ def outcome(
         if seen.freshness in (Freshness.LOST, Freshness.ABSENT):
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
         elif abs(of_phase.missing_w) > MISSING_W:
-            detail = _missing_detail(of_phase, settings, units, powers_w)
-            alarms.append(Alarm(AlarmCode.PHASE_OVERLOAD, Severity.ALARM, seen.phase.value, detail))
+            alarms.append(_overload(of_phase, settings))
     memory = guarded.memory
     if any(binding) or any(relief_w) or any(memory.relief_w):
         phases = [
@@ -221,24 +226,15 @@ def _decided(
     )
 
 
-def _missing_detail(
-    of_phase: PhaseDecision, settings: Settings, units: Sequence[Unit], powers_w: Sequence[float]
-) -> str:
-    """How much is missing on a phase, and why nobody gives it."""
-    name, missing_w = of_phase.phase.value, of_phase.missing_w
-    much = f"{abs(missing_w) / 1000.0:.1f} kW of {'import' if missing_w < 0 else 'export'} over the limit"
-    on_it = [i for i, battery in enumerate(settings.batteries) if touches(battery.phase, of_phase.phase)]
-    if not on_it:
-        return f"{much}; no battery on {name}"
-    lowering = missing_w < 0
-    spare = [
-        i
-        for i in on_it
-        if (powers_w[i] - units[i].can_lo_w if lowering else units[i].can_hi_w - powers_w[i]) > MISSING_W
-    ]
-    if spare:
-        return f"{much}; the batteries on {name} are not used because of full stop"
-    return f"{much}; the batteries on {name} give all they can"
+def _overload(of_phase: PhaseDecision, settings: Settings) -> Alarm:
+    """How much is missing on a phase, rounded so that it does not change with every sample."""
+    much_w = ROUND_W * math.ceil(abs(of_phase.missing_w) / ROUND_W)
+    imports = of_phase.missing_w < 0
+    facts = [Fact(FactCode.IMPORT_OVER_W if imports else FactCode.EXPORT_OVER_W, much_w)]
+    if not any(touches(battery.phase, of_phase.phase) for battery in settings.batteries):
+        facts.append(Fact(FactCode.NO_BATTERY))
+    name = of_phase.phase.value
+    return Alarm(AlarmCode.PHASE_OVERLOAD, Severity.ALARM, name, facts=tuple(facts))
 
 
 def fuses_used(
@@ -271,7 +267,7 @@ def fuse_alarms(used: Sequence[float], settings: Settings) -> tuple[Alarm, ...]:
                 AlarmCode.FUSE_WARM,
                 Severity.ALARM,
                 phase.value,
-                f"{100.0 * used[phase.ordinal]:.0f} % of the thermal budget used",
+                facts=(Fact(FactCode.USED_PCT, ROUND_PCT * int(100.0 * used[phase.ordinal] / ROUND_PCT)),),
             )
             for phase in settings.site.phases
             if used[phase.ordinal] >= fuse.WARM

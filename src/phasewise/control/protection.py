@@ -19,6 +19,8 @@ from phasewise.control.freshness import freshness
 from phasewise.model import (
     Assignment,
     Connection,
+    Fact,
+    FactCode,
     Freshness,
     Phase,
     PhaseReading,
@@ -93,21 +95,18 @@ def is_active(settings: Settings) -> bool:
     return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
 
 
-def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> str | None:
-    """Why phase protection cannot work here, in words; None when it can."""
+def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> Fact | None:
+    """Why phase protection cannot work here; None when it can."""
     if settings.site.connection is Connection.DELTA:
-        return (
-            "the connection is three-wire delta: its phase readings do not mean what they mean in star, "
-            "so no phase can be protected"
-        )
+        return Fact(FactCode.DELTA)
     if snapshot.grid is None:
         return None
     if snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
-        return f"the meter sends every {snapshot.grid_cadence_s:.0f} s, and a phase needs 10 s or less"
+        return Fact(FactCode.CADENCE_S, round(snapshot.grid_cadence_s))
     seen = [reading is not None and reading.power_w is not None for reading in snapshot.grid.phases]
     ever = any(phase.seen_s > float("-inf") for phase in memory.phases)
     if not any(seen[: settings.site.phase_count]) and not ever:
-        return "the meter tells no power per phase"
+        return Fact(FactCode.NO_PHASE_POWER)
     return None
 
 
@@ -272,7 +271,7 @@ def _room_w(now_w: float, before_w: float, part: float) -> float:
     """Room upward: cut at once, given back by a part of what is missing, left alone in between."""
     if now_w < before_w:
         return now_w if now_w < before_w - CUT_W else before_w
-    if before_w >= 0.0 and now_w <= before_w + HYSTERESIS_W:
+    if (before_w >= 0.0 or now_w < 0.0) and now_w <= before_w + HYSTERESIS_W:
         return before_w
     # A little beyond the goal, so that the tail of a relief comes to an end.
     return min(now_w, before_w + (now_w + HYSTERESIS_W - before_w) * part)

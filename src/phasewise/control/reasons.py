@@ -37,7 +37,7 @@ def reasons(units: Sequence[Unit], steered: Steered, wanted_w: float) -> list[tu
         _missing(units, steered, -extra_w, found)
     for index in held_by_phase(steered.room, up=wanted_w >= 0) if steered.room.limits is not None else ():
         if not any(reason.code in _OF_PHASE for reason in found[index]):
-            found[index].append(_phase_reason(steered.room, index, 0.0, up=wanted_w >= 0))
+            found[index].append(_phase_reason(steered.room, index, up=wanted_w >= 0))
     return [tuple(of_unit) for of_unit in found]
 
 
@@ -79,43 +79,57 @@ def _relief(units: Sequence[Unit], steered: Steered, wanted_w: float, found: Seq
 def _missing(
     units: Sequence[Unit], steered: Steered, missing_w: float, found: Sequence[list[Reason]]
 ) -> None:
-    """Share out the watts that could not be given."""
+    """Share out the watts that could not be given.
+
+    First to those that could have given more but were held back, up to what they could have; what is left
+    then, to those that are at the end of their box.
+    """
     up = missing_w > 0
-    causes = [
-        (index, cause)
-        for index in range(len(units))
-        if (cause := _cause(units[index], index, steered, up=up)) is not None
-    ]
-    if not causes:
-        causes = [_of_setting(units, steered.powers_w)]
-    for index, (code, phase) in causes:
-        share_w = -missing_w / len(causes)
-        found[index][:] = [r for r in found[index] if r.code is not code]
-        found[index].append(Reason(code, share_w, phase))
+    held: list[tuple[float, int, ReasonCode, str | None]] = []
+    ended: list[tuple[int, ReasonCode, str | None]] = []
+    for index, u in enumerate(units):
+        given_w = steered.powers_w[index]
+        if given_w >= u.hi_w - u.step_w if up else given_w <= u.lo_w + u.step_w:
+            ended.append((index, u.hi_code if up else u.lo_code, u.lost_phase))
+        elif (cause := _cause(index, steered, up=up)) is not None:
+            own_w = u.hi_w - given_w if up else given_w - u.lo_w
+            held.append((own_w, index, *cause))
+    if not held and not ended:
+        ended.append(_of_setting(units, steered.powers_w))
+    left_w = abs(missing_w)
+    for position, (own_w, index, code, phase) in enumerate(sorted(held)):
+        share_w = left_w / (len(held) - position)
+        share_w = min(share_w, own_w) if ended else share_w
+        left_w -= share_w
+        _name(found[index], code, -share_w if up else share_w, phase)
+    for index, code, phase in ended:
+        share_w = left_w / len(ended)
+        if share_w > 0.0 or units[index].lo_w == units[index].hi_w:
+            _name(found[index], code, -share_w if up else share_w, phase)
 
 
-def _cause(u: Unit, index: int, steered: Steered, *, up: bool) -> tuple[ReasonCode, str | None] | None:
-    """What keeps this unit from giving more; None when nothing does."""
-    given_w = steered.powers_w[index]
-    if given_w >= u.hi_w - u.step_w if up else given_w <= u.lo_w + u.step_w:
-        return (u.hi_code if up else u.lo_code), u.lost_phase
+def _name(found: list[Reason], code: ReasonCode, power_w: float, phase: str | None) -> None:
+    found[:] = [reason for reason in found if reason.code is not code]
+    found.append(Reason(code, power_w, phase))
+
+
+def _cause(index: int, steered: Steered, *, up: bool) -> tuple[ReasonCode, str | None] | None:
+    """What keeps a unit that is not at the end of its box from giving more; None when nothing does."""
     if index in steered.waiting:
         return ReasonCode.DIRECTION_CHANGE, None
     if steered.room.limits is not None and index in held_by_phase(steered.room, up=up):
-        reason = _phase_reason(steered.room, index, 0.0, up=up)
+        reason = _phase_reason(steered.room, index, up=up)
         return reason.code, reason.phase
     return None
 
 
-def _of_setting(
-    units: Sequence[Unit], powers_w: Sequence[float]
-) -> tuple[int, tuple[ReasonCode, str | None]]:
+def _of_setting(units: Sequence[Unit], powers_w: Sequence[float]) -> tuple[int, ReasonCode, str | None]:
     """Nobody is at a limit: it is a matter of what units can be set to."""
     low = [i for i, u in enumerate(units) if abs(powers_w[i]) <= u.min_power_w and u.min_power_w > 0]
     if low:
-        return low[0], (ReasonCode.MINIMUM_POWER, None)
+        return low[0], ReasonCode.MINIMUM_POWER, None
     coarsest = max(range(len(units)), key=lambda i: units[i].step_w)
-    return coarsest, (ReasonCode.STEP, None)
+    return coarsest, ReasonCode.STEP, None
 
 
 def held_by_phase(room: Room, *, up: bool) -> list[int]:
@@ -133,14 +147,14 @@ def held_by_phase(room: Room, *, up: bool) -> list[int]:
     return held
 
 
-def _phase_reason(room: Room, index: int, power_w: float, *, up: bool) -> Reason:
+def _phase_reason(room: Room, index: int, *, up: bool) -> Reason:
     phase = room.phase_of(index)
     if phase is None:
         left_w = [room.left_w(p, up=up) for p in range(3)]
         phase = left_w.index(min(left_w))
     confined = index in room.confined
     code = ReasonCode.UNASSIGNED_WORST_CASE if confined else ReasonCode.PHASE_LIMIT
-    return Reason(code, power_w, PHASES[phase].value)
+    return Reason(code, phase=PHASES[phase].value)
 
 
 def _phase_name(u: Unit) -> str | None:
