@@ -59,14 +59,14 @@ APART_S = 60.0
 """Moves closer together are not independent of each other: a load that pulses makes many of a kind."""
 KEPT = 0.98
 """Each move that counts leaves this much of those before: the picture is that of the last fifty."""
-PROOF = 8.0
-"""How much a warning needs (see `_proof`): odds against chance of e^8, 3,000 to 1, which takes at least
-2 x PROOF = 16 moves more for another phase than for the configured one.
+PROOF = 6.0
+"""How much a warning needs (see `_proof`): odds against chance of e^6, 400 to 1, which takes at least
+2 x PROOF = 12 moves more for another phase than for the configured one.
 
 With the right phase configured, hardly one move in a hundred speaks for another phase rather than for it
 (tools/plausibility_year.py counts them). Say one in four of those that take sides: the chance that the count
-ever climbs by 16 from where it is, is (1/4 : 3/4)^16 = 2e-8 (the gambler's ruin). 150 moves a day, two wrong
-phases and three batteries are 330,000 starts a year: one false warning in a hundred years."""
+ever climbs by 12 from where it is, is (1/4 : 3/4)^12 = 2e-6 (the gambler's ruin). 150 moves a day, two wrong
+phases and three batteries are 330,000 starts a year: 0.6 false warnings, at odds that are much too bad."""
 GOOD_FIT = 0.75
 """The phase that is named instead must show most of the battery's moves, as a true one does (0.9 and more).
 If none does, the readings are later than READING_LATE_S or not to be believed: then nothing can be told."""
@@ -198,8 +198,10 @@ def _hear(fits: Fits | None, battery_id: str, reading: BatteryReading) -> Fits |
     if now_s - fits.read_s > LONGEST_S or (still and not fits.moving):
         return replace(fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=False)
     moved_w = fits.read_w - fits.rest_w
+    # It begins to move, or goes on the same way.
     if not fits.moving or (not still and change_w * moved_w > 0 and now_s - fits.rest_s < LONGEST_S):
         return replace(fits, read_s=now_s, read_w=power_w, moving=True)
+    # It came to rest, turned, or has moved for long: what it did so far is a move.
     ended = fits.ended
     if ended is None and abs(moved_w) >= STEP_W:
         ended = Move(fits.rest_s, fits.read_s, moved_w)
