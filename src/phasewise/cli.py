@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import typer
@@ -22,6 +22,7 @@ from phasewise.config.schema import NOT_YET
 from phasewise.explain import reason_text
 from phasewise.logs import set_up_logging
 from phasewise.registry import PluginError, Plugins, load_plugins
+from phasewise.remote import Remote, RemoteError, identify_lines, read_secret
 from phasewise.replay import change as changing
 from phasewise.replay import whatif
 from phasewise.replay.recording import ReplayError, read
@@ -30,6 +31,9 @@ from phasewise.replay.replay import replay_lines
 from phasewise.sim import report as reports
 from phasewise.sim import scorecard as scoring
 from phasewise.sim import simulate as simulation
+from phasewise.sim.backtest import report as backtests
+from phasewise.sim.backtest.command import run_backtest
+from phasewise.sim.backtest.prices import Contract, PriceUnit
 from phasewise.sim.run import ControllerName
 from phasewise.web import ServerStartError
 
@@ -205,6 +209,52 @@ def scorecard(
 
 
 @cli.command()
+def backtest(  # noqa: PLR0917 - typer calls it, by name
+    prices: Annotated[
+        Path | None, typer.Option(help="Market prices: a CSV with a header, start and price. Else generated.")
+    ] = None,
+    unit: Annotated[PriceUnit, typer.Option(help="Of the prices in the file.")] = PriceUnit.EUR_KWH,
+    load: Annotated[
+        Path | None, typer.Option(help="A recording of days: t,L1_w,L2_w,L3_w. Else a generated house.")
+    ] = None,
+    contract: Annotated[
+        Contract, typer.Option(help="netting: selling earns what buying costs.")
+    ] = Contract.SEPARATE,
+    pv_peak_w: Annotated[
+        float | None, typer.Option(min=0, help="Panels. Default: 4600, with a recording none.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws house, sky and generated prices.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="Write a report with plots: one HTML file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try strategies on a year of prices: what would each have cost? Takes about a minute."""
+    with _startable(), err.status("Trying strategies") as status:
+        found, courses, home = run_backtest(
+            prices,
+            load,
+            contract=contract,
+            unit=unit,
+            pv_peak_w=pv_peak_w,
+            seed=seed,
+            progress=lambda doing: status.update(f"Trying strategies: {doing}"),
+        )
+    if report is not None:
+        _write(report, backtests.html_report(found, courses, home))
+    if as_json:
+        out.print_json(msgspec.json.encode(found).decode())
+        return
+    table = Table(*backtests.HEADER, title=found.title, box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.columns[0].no_wrap = True
+    for row in found.rows:
+        table.add_row(*backtests.cells(row))
+    out.print(table)
+    for assumption in found.assumptions:
+        out.print(assumption, markup=False)
+
+
+@cli.command()
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="From GET /api/v1/recording.")],
     changes: Annotated[
@@ -270,6 +320,42 @@ def _write(path: Path, text: str) -> None:
         err.print(f"{path} cannot be written: {error.strerror or error}", markup=False)
         raise typer.Exit(EXIT_FAILED) from error
     err.print(f"Wrote {path}", markup=False)
+
+
+@cli.command()
+def identify(
+    battery: Annotated[str, typer.Argument(metavar="BATTERY", help="Its id in the configuration.")],
+    url: Annotated[str, typer.Option(help="Where the running Phasewise has its dashboard.")] = (
+        "http://127.0.0.1:8080"
+    ),
+    token_file: Annotated[Path | None, typer.Option(help="A file with its access token.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out which phase a battery is on, in the running Phasewise. Fails without a clear answer."""
+    try:
+        daemon = Remote(url, None if token_file is None else read_secret(token_file))
+        found = _followed(daemon.identify(battery))
+    except RemoteError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    if as_json:
+        out.print_json(json.dumps(found))
+    else:
+        for line in identify_lines(found):
+            out.print(line, markup=False)
+    if found["state"] != "done" or found["outcome"] == "unclear":
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _followed(states: Generator[dict[str, Any]]) -> dict[str, Any]:
+    """The last of the states; each news of them is printed on standard error."""
+    found: dict[str, Any] = {}
+    with contextlib.closing(states) as following:
+        for state in following:
+            if state["state"] == "running" and state["text"] != found.get("text"):
+                err.print(f"{100 * state['progress']:3.0f} %  {state['text']}", markup=False)
+            found = state
+    return found
 
 
 @cli.command()

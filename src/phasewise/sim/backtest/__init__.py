@@ -1,0 +1,1 @@
+"""What strategies would have cost over a year of prices: `phasewise backtest`."""
