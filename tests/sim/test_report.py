@@ -146,6 +146,21 @@ def test_a_limit_is_drawn_when_the_values_come_near_it() -> None:
     assert "fuse 25 A" not in far
 
 
+def test_an_overload_is_drawn_against_the_fuse_and_the_limit_inside_it() -> None:
+    simulation = simulate(load_packaged("overload-L1"), STRATEGIES)
+    html = simulation_report(simulation, sentence)
+    text = " ".join(check(html).text)
+    assert "fuse 25 A" in text
+    assert "limit 24 A" in text
+    heights = [float(y) for y in re.findall(r'class="limit(?: inner)?" d="M\d+ ([\d.]+)H', html)]
+    # Fuse, limit, limit, fuse: symmetrical about 0 A, the limits inside.
+    assert len(heights) == 4
+    outer, inner = sorted(heights)[::3], sorted(heights)[1:3]
+    assert sum(outer) == pytest.approx(sum(inner), abs=0.3)
+    assert outer[0] < inner[0] < inner[1] < outer[1]
+    assert sorted(heights) != heights
+
+
 def test_the_stability_map_says_where_it_never_settles() -> None:
     cells = [
         Cell(dead, ramp, cadence, None if dead == 4.0 and cadence == 10.0 else 3.0 + dead)

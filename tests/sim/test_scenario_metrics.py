@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from phasewise.control.fuse import COOLING_S, HOLD, hold_s
 from phasewise.sim.closed_loop import Trace
 from phasewise.sim.entries import Metric, MetricKind
-from phasewise.sim.fuse import COOLING_S, HOLD, budget_used, hold_s
+from phasewise.sim.fuse import budget_used
 from phasewise.sim.metrics import energy_wh, measure, overshoot_w, rms_w, settle_s, stop_s, swings
 from phasewise.sim.scenario import Scenario, parse_scenario
 

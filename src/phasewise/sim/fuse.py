@@ -1,52 +1,15 @@
-"""How warm a fuse is: the share of its thermal budget that overcurrent has used up.
+"""The thermal budget of a fuse along a run; what a fuse holds is in `control.fuse`."""
 
-A conservative reading of IEC 60269-1 (gG) and IEC 60898-1 (MCB), not normative: no fuse is
-promised to hold longer than this, and none that holds shorter meets its standard.
-"""
-
-import bisect
-import math
 from collections.abc import Iterable
 
-HOLD: tuple[tuple[float, float], ...] = (
-    (1.13, 3600.0),
-    (1.25, 1320.0),
-    (1.30, 900.0),
-    (1.45, 294.0),
-    (1.60, 109.0),
-    (1.67, 71.0),
-    (2.0, 12.0),
-    (2.5, 1.2),
-    (3.0, 0.1),
-)
-"""(multiple of the rating, seconds it holds at least from cold), log-log between."""
-COOLING_S = 900.0
-"""Time constant with which a fuse forgets: 15 minutes."""
-_MULTIPLES = [multiple for multiple, _ in HOLD]
-
-
-def hold_s(multiple: float) -> float:
-    """Seconds that a cold fuse holds this multiple of its rating; inf below 1.13, 0 from 3.0 on."""
-    if multiple < _MULTIPLES[0]:
-        return math.inf
-    if multiple >= _MULTIPLES[-1]:
-        return 0.0
-    index = bisect.bisect_right(_MULTIPLES, multiple) - 1
-    (low, low_s), (high, high_s) = HOLD[index], HOLD[index + 1]
-    part = math.log(multiple / low) / math.log(high / low)
-    return low_s * math.pow(high_s / low_s, part)
+from phasewise.control.fuse import warmed
 
 
 def budget_used(current_a: Iterable[float], rating_a: float, tick_s: float) -> list[float]:
     """Share of the thermal budget used at each tick, 0 to 1: once it is 1 the fuse may be gone."""
     used = 0.0
-    cooling = math.exp(-tick_s / COOLING_S)
-    least_a = _MULTIPLES[0] * rating_a
     found = []
     for ampere in current_a:
-        used *= cooling
-        if ampere >= least_a:
-            holds_s = hold_s(ampere / rating_a)
-            used = min(1.0, used + tick_s / holds_s) if holds_s else 1.0
+        used = warmed(used, ampere, rating_a, tick_s)
         found.append(used)
     return found

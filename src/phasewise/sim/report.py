@@ -109,6 +109,10 @@ def _phase_section(simulation: Simulation) -> str:
         lines.append(Line(phase, of + 1, [math.copysign(amps[of], powers[of]) for amps, powers in pairs]))
     ratings = sorted({site.main_fuse_a[phase.ordinal] for phase in site.phases})
     marks = [Mark(f"fuse {rating:g} A", sign * rating) for rating in ratings for sign in (1.0, -1.0)]
+    protection = simulation.settings.control.phase_protection
+    if protection.enabled:
+        limits = [rating - protection.margin_a for rating in ratings]
+        marks += [Mark(f"limit {a:g} A", sign * a, inner=True) for a in limits for sign in (1.0, -1.0)]
     drawn = chart(lines, label="Current per phase", unit="A", tick_s=trace.tick_s, marks=marks, height=260)
     return _section("Current of the phases, export negative", drawn)
 

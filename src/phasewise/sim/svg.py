@@ -25,6 +25,8 @@ class Mark(Struct, frozen=True):
 
     name: str
     value: float
+    inner: bool = False
+    """One that lies just inside another: drawn finer, named at the other end and on the other side."""
 
 
 def chart(
@@ -61,18 +63,23 @@ def chart(
         )
     for at_s, text in _time_ticks((count - 1) * tick_s):
         parts.append(f'<text class="x" x="{x(at_s / tick_s):.1f}" y="{height - 8}">{text}</text>')
-    for mark in marks:
-        if low <= mark.value <= high:
-            parts.append(f'<path class="limit" d="M{LEFT} {y(mark.value):.1f}H{WIDTH - RIGHT}"/>')
-            place = y(mark.value) - 4 if y(mark.value) > TOP + 14 else y(mark.value) + 12
-            parts.append(
-                f'<text class="l" x="{WIDTH - RIGHT - 4}" y="{place:.1f}">{escape(mark.name)}</text>'
-            )
+    parts += [_mark(mark, y(mark.value)) for mark in marks if low <= mark.value <= high]
     for line, points in zip(lines, drawn, strict=True):
         path = "L".join(f"{x(index):.1f} {y(value):.1f}" for index, value in points)
         dash = " dashed" if line.dashed else ""
         parts.append(f'<path class="line c{line.colour}{dash}" d="M{path}"/>')
     return "".join([*parts, "</svg>", _legend(lines)])
+
+
+def _mark(mark: Mark, y: float) -> str:
+    # Outside, away from the values, but for one at the very top.
+    above = (mark.value > 0) is not mark.inner and y > TOP + 14
+    place = y - 4 if above else y + 12
+    x, kind = (LEFT + 4, " inner") if mark.inner else (WIDTH - RIGHT - 4, "")
+    return (
+        f'<path class="limit{kind}" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="l{kind}" x="{x}" y="{place:.1f}">{escape(mark.name)}</text>'
+    )
 
 
 def _legend(lines: Sequence[Line]) -> str:
