@@ -67,6 +67,7 @@ export function home(
     target_grid_w: 0,
     batteries: [],
     alarms: [],
+    prices: null,
     ...changes,
   };
 }

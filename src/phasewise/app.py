@@ -17,8 +17,10 @@ from phasewise.config import (
     ConfigError,
     ConfigWatcher,
     EditError,
+    ForecastConfig,
     MeterConfig,
     NotWritableError,
+    PricesConfig,
     load_config,
     parse_config,
     read_text,
@@ -40,6 +42,7 @@ from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.model import Alarm, AlarmCode, Assignment, Settings, Severity
 from phasewise.registry import Plugins
+from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
 from phasewise.web import Access, WebServer, create_app
 
 WATCH_S = 1.0
@@ -63,11 +66,26 @@ class Devices:
         """One battery's driver."""
         return self._plugins.batteries[config.driver].from_options(_own(config.options), self._clock)
 
+    def prices(self, config: PricesConfig, place: SourcePlace) -> PriceSource:
+        """Who is asked for prices."""
+        return self._plugins.prices[config.driver].from_options(_sources_own(config.options), place)
+
+    def forecast(self, config: ForecastConfig, place: SourcePlace) -> ForecastSource:
+        """Who is asked for forecasts."""
+        return self._plugins.forecasts[config.driver].from_options(_sources_own(config.options), place)
+
 
 def _own(options: BaseModel) -> DriverOptions:
     """The configuration made these with the driver's own model; it just does not know that type."""
     if not isinstance(options, DriverOptions):
         raise TypeError(f"{type(options).__name__} is not a DriverOptions")
+    return options
+
+
+def _sources_own(options: BaseModel) -> SourceOptions:
+    """The configuration made these with the source's own model; it just does not know that type."""
+    if not isinstance(options, SourceOptions):
+        raise TypeError(f"{type(options).__name__} is not a SourceOptions")
     return options
 
 
@@ -88,6 +106,7 @@ class Application:
         """`path`: the configuration file; edits go back there. Raises ConfigError, TokenError."""
         clock = clock or SystemClock()
         self._path = path
+        self._clock = clock
         self._plugins = plugins
         self._registry = plugins.registry()
         self._devices = devices or Devices(plugins, clock)
@@ -119,6 +138,7 @@ class Application:
             loop.add_signal_handler(number, self.stop)
         await self.server.start()
         self.engine.start()
+        await self._follow_sources(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
@@ -226,12 +246,31 @@ class Application:
         if config.web != before.web:
             alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, "web")
             self.engine.extra_alarms[AlarmCode.CONFIG_RESTART_NEEDED] = alarm
+        if (config.prices, config.forecast, config.site.time_zone) != (
+            before.prices,
+            before.forecast,
+            before.site.time_zone,
+        ):
+            await self._follow_sources(config)
         old = {b.id: (b.driver, b.options) for b in before.batteries}
         changed = {
             b.id: self._devices.battery(b) for b in config.batteries if old.get(b.id) != (b.driver, b.options)
         }
         meter = self._devices.meter(config.meter) if config.meter != before.meter else None
         await self.engine.reconfigure(self._settings(config), meter=meter, batteries=changed)
+
+    async def _follow_sources(self, config: Config) -> None:
+        """Ask whom the configuration names for prices and forecasts, from now on."""
+        zone = config.site.time_zone
+        place = SourcePlace(zone, self._path.parent)
+        prices, forecast = config.prices, config.forecast
+        await self.engine.outlook.follow(
+            None if prices is None else self._devices.prices(prices, place),
+            () if prices is None else prices.tariff,
+            None if forecast is None else self._devices.forecast(forecast, place),
+            zone,
+            self._clock,
+        )
 
     def _settings(self, config: Config) -> Settings:
         """What the file says, with the strategy that could not be saved to it."""

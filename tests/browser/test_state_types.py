@@ -26,6 +26,7 @@ INTERFACES = dict(
         state.BatteryState,
         state.AlarmState,
         state.StrategyState,
+        state.PricesState,
         state.SystemState,
     ],
 )

@@ -20,6 +20,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.BatteryState: wire.Battery,
     state.AlarmState: wire.Alarm,
     state.StrategyState: wire.Strategy,
+    state.PricesState: wire.Prices,
     state.SystemState: wire.System,
     controls.Health: wire.Health,
     controls.Saved: wire.Saved,

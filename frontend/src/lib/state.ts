@@ -87,6 +87,15 @@ export interface StrategyState {
   available: string[];
 }
 
+export interface PricesState {
+  /** ISO 8601, UTC. */
+  until: string | null;
+  stale: boolean;
+  buy_eur_kwh: number | null;
+  sell_eur_kwh: number | null;
+  problem: string | null;
+}
+
 export interface SystemState {
   /** ISO 8601, UTC. */
   time: string;
@@ -98,4 +107,6 @@ export interface SystemState {
   target_grid_w: number;
   batteries: BatteryState[];
   alarms: AlarmState[];
+  /** Null while no source of prices is configured. */
+  prices: PricesState | null;
 }

@@ -15,6 +15,7 @@ from phasewise.engine.alarms import AlarmBook
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.live import Live
+from phasewise.engine.outlook import Outlook
 from phasewise.engine.publish import alarm_states, system_state
 from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
@@ -64,6 +65,7 @@ class Engine:
         """`batteries` holds a driver for every battery of the settings, by id."""
         self.live = Live()
         self.recorder = Recorder(strategies)
+        self.outlook = Outlook()
         self.settings = settings
         self.extra_alarms: dict[AlarmCode, Alarm] = {}
         """Alarms of others (the configuration file...), shown with the engine's own."""
@@ -103,6 +105,7 @@ class Engine:
         self._tasks = []
         await self._release(self._workers.values())
         await self._meter.close()
+        await self.outlook.stop()
 
     async def _release(self, workers: Iterable[BatteryWorker]) -> None:
         await asyncio.gather(*(worker.shutdown(RELEASE_DEADLINE_S) for worker in workers))
@@ -211,6 +214,8 @@ class Engine:
             grid_is_new=grid_is_new,
             grid_cadence_s=self._watch.cadence_s,
             batteries=tuple(self._workers[b.id].snapshot() for b in self.settings.batteries),
+            prices=self.outlook.prices,
+            forecast=self.outlook.forecast,
         )
 
     def _dispatch(self, decision: Decision) -> None:
@@ -239,6 +244,7 @@ class Engine:
                 applied_w={i: worker.applied_w for i, worker in self._workers.items()},
                 alarms=standing,
                 found=found,
+                outlook=self.outlook,
             )
         )
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from phasewise import __version__
 from phasewise.control.freshness import freshness
 from phasewise.control.support import support
+from phasewise.engine.outlook import Outlook
 from phasewise.engine.state import (
     AlarmState,
     BatteryState,
     GridState,
     MappingState,
     PhaseState,
+    PricesState,
     ReasonState,
     StrategyState,
     SupportState,
@@ -31,6 +33,7 @@ from phasewise.model import (
     Settings,
     Snapshot,
 )
+from phasewise.model.prices import covered_until, price_at
 
 
 def system_state(
@@ -42,10 +45,12 @@ def system_state(
     applied_w: Mapping[str, float | None],
     alarms: Iterable[tuple[Alarm, float]],
     found: Iterable[Finding] = (),
+    outlook: Outlook | None = None,
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
 
-    `found`: what is thought of the phases that batteries are configured on.
+    `found`: what is thought of the phases that batteries are configured on. `outlook`: knows whether there
+    is anyone to ask for prices.
     """
     mappings = {finding.id: _mapping(finding) for finding in found}
     return SystemState(
@@ -65,6 +70,18 @@ def system_state(
             )
         ),
         alarms=alarm_states(alarms, settings),
+        prices=_prices(snapshot, outlook) if outlook is not None and outlook.has_prices else None,
+    )
+
+
+def _prices(snapshot: Snapshot, outlook: Outlook) -> PricesState:
+    now = price_at(snapshot.prices, snapshot.utc_s)
+    return PricesState(
+        until=None if now is None else _iso(covered_until(snapshot.prices, snapshot.utc_s)),
+        stale=now is None,
+        buy_eur_kwh=None if now is None else round(now.buy_eur_kwh, 5),
+        sell_eur_kwh=None if now is None else round(now.sell_eur_kwh, 5),
+        problem=outlook.price_problem,
     )
 
 

@@ -115,6 +115,21 @@ class StrategyState(Struct, frozen=True):
     available: tuple[str, ...]
 
 
+class PricesState(Struct, frozen=True):
+    """What energy costs."""
+
+    until: str | None
+    """Prices are known up to then without a gap; None when there is none for now. ISO 8601, UTC."""
+    stale: bool
+    """True when there is no price for now."""
+    buy_eur_kwh: float | None
+    """Now, all taxes and fees included."""
+    sell_eur_kwh: float | None
+    """Now, all deductions made."""
+    problem: str | None
+    """What is wrong with where prices come from, as an English sentence."""
+
+
 class SystemState(Struct, frozen=True):
     """Everything, at one instant."""
 
@@ -129,6 +144,8 @@ class SystemState(Struct, frozen=True):
     target_grid_w: float
     batteries: tuple[BatteryState, ...]
     alarms: tuple[AlarmState, ...]
+    prices: PricesState | None = None
+    """None while no source of prices is configured."""
 
 
 class Counters(Struct, frozen=True):

@@ -120,6 +120,21 @@ class Strategy(_Wire):
     available: tuple[str, ...]
 
 
+class Prices(_Wire):
+    """What energy costs; null = not known."""
+
+    until: str | None
+    """Prices are known up to then without a gap. ISO 8601, UTC."""
+    stale: bool
+    """True when there is no price for now."""
+    buy_eur_kwh: float | None
+    """Now, all taxes and fees included."""
+    sell_eur_kwh: float | None
+    """Now, all deductions made."""
+    problem: str | None
+    """What is wrong with where prices come from, in English."""
+
+
 class System(_Wire):
     """Everything, at one instant."""
 
@@ -133,6 +148,8 @@ class System(_Wire):
     target_grid_w: float
     batteries: tuple[Battery, ...]
     alarms: tuple[Alarm, ...]
+    prices: Prices | None = None
+    """Null while no source of prices is configured."""
 
 
 class Health(_Wire):
