@@ -13,8 +13,11 @@ from phasewise.model import (
     Connection,
     ControlSettings,
     Override,
+    PhaseProtection,
     Settings,
     Site,
+    Split,
+    UnassignedPolicy,
 )
 
 HEAD = "meter: {driver: dsmr, url: x}\n"
@@ -90,6 +93,41 @@ def test_main_fuse(fuse: str, ratings: tuple[float, float, float]) -> None:
     site = config(f"{HEAD}site: {{main_fuse_a: {fuse}, connection: delta}}\nbatteries: []").site
     assert site.main_fuse_a == ratings
     assert site.connection is Connection.DELTA
+
+
+@pytest.mark.parametrize(
+    ("limit", "limits_w"),
+    [
+        ("", (None, None, None)),
+        ("3000", (3000, 3000, 3000)),
+        ("0", (0, 0, 0)),
+        ("{L1: 3000, L3: 4500.5}", (3000, None, 4500.5)),
+        ("{L2: null}", (None, None, None)),
+    ],
+)
+def test_limits_of_a_phase(limit: str, limits_w: tuple[float | None, ...]) -> None:
+    for key in ("limit_import_w", "limit_export_w"):
+        control = f"control: {{phase_protection: {{{key}: {limit}}}}}"
+        protection = config(f"{HEAD}batteries: []\n{control}").control.phase_protection
+        assert getattr(protection, key) == limits_w
+
+
+def test_what_phase_aware_control_needs_can_be_switched_on() -> None:
+    text = (
+        "control: {split: fair, prefer_own_phase: true, relief_in_full_stop: true, "
+        "phase_protection: {enabled: true, margin_a: 2, unassigned: aggregate}}"
+    )
+    assert config(f"{HEAD}batteries: []\n{text}").control == ControlSettings(
+        split=Split.FAIR,
+        prefer_own_phase=True,
+        relief_in_full_stop=True,
+        phase_protection=PhaseProtection(enabled=True, margin_a=2.0, unassigned=UnassignedPolicy.AGGREGATE),
+    )
+
+
+@pytest.mark.parametrize("split", [split.value for split in Split])
+def test_every_split(split: str) -> None:
+    assert config(f"{HEAD}batteries: []\ncontrol: {{split: {split}}}").control.split == split
 
 
 def test_limits_default_to_what_the_model_can_do() -> None:

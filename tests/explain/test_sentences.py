@@ -5,7 +5,7 @@ import string
 import pytest
 
 from phasewise.explain import CATALOGUES, alarm_text, reason_text
-from phasewise.model import Alarm, AlarmCode, Reason, ReasonCode, Severity
+from phasewise.model import Alarm, AlarmCode, Fact, FactCode, Reason, ReasonCode, Severity
 
 LANGUAGES = ("en", "nl", "de")
 PHASE_REASONS = {
@@ -14,6 +14,17 @@ PHASE_REASONS = {
     ReasonCode.UNASSIGNED_WORST_CASE,
     ReasonCode.RELIEF,
 }
+
+SUBJECT_ALARMS = {
+    *(code for code in AlarmCode if code.startswith("battery-")),
+    AlarmCode.STRATEGY_FAILED,
+    AlarmCode.PHASE_OVERLOAD,
+    AlarmCode.PHASE_LOST,
+    AlarmCode.FUSE_WARM,
+    AlarmCode.MAPPING_DOUBTFUL,
+}
+PLAIN_FACTS = {FactCode.NO_BATTERY, FactCode.DELTA, FactCode.NO_PHASE_POWER}
+"""Those that need no value."""
 
 
 def placeholders(template: str) -> set[str]:
@@ -28,6 +39,7 @@ def test_there_are_three_languages() -> None:
 def test_every_code_has_a_sentence(lang: str) -> None:
     assert set(CATALOGUES[lang].reasons) == set(ReasonCode)
     assert set(CATALOGUES[lang].alarms) == set(AlarmCode)
+    assert set(CATALOGUES[lang].facts) == set(FactCode)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -36,8 +48,10 @@ def test_sentences_hold_exactly_the_placeholders_that_are_filled_in(lang: str) -
     for code, template in words.reasons.items():
         assert placeholders(template) == ({"phase"} if code in PHASE_REASONS else set()), code
     for alarm_code, template in words.alarms.items():
-        names_a_subject = alarm_code.startswith("battery-") or alarm_code is AlarmCode.STRATEGY_FAILED
-        assert placeholders(template) == ({"subject"} if names_a_subject else set()), alarm_code
+        named = {"subject"} if alarm_code in SUBJECT_ALARMS else set()
+        assert placeholders(template) == named, alarm_code
+    for fact_code, template in words.facts.items():
+        assert placeholders(template) == (set() if fact_code in PLAIN_FACTS else {"value"}), fact_code
     assert placeholders(words.difference) == {"power"}
     assert placeholders(words.detail) == {"detail"}
 
@@ -45,11 +59,11 @@ def test_sentences_hold_exactly_the_placeholders_that_are_filled_in(lang: str) -
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_sentences_are_whole_short_and_distinct(lang: str) -> None:
     words = CATALOGUES[lang]
-    sentences = [*words.reasons.values(), *words.alarms.values()]
+    sentences = [*words.reasons.values(), *words.alarms.values(), *words.facts.values()]
     assert len(set(sentences)) == len(sentences)
     for sentence in sentences:
         assert sentence.endswith("."), sentence
-        assert sentence[0].isupper(), sentence
+        assert sentence[0].isupper() or sentence.startswith("{"), sentence
         assert "  " not in sentence, sentence
         assert len(sentence) <= 200, sentence
 
@@ -101,3 +115,34 @@ def test_a_detail_is_added_as_it_is(lang: str) -> None:
     text = alarm_text(alarm, lang)
     assert text.endswith(detail)
     assert "{odd}" in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", "It draws 1,300 W too much. No battery is set to this phase."),
+        ("nl", "Er wordt 1.300 W te veel afgenomen. Geen enkele batterij is op deze fase ingesteld."),
+        ("de", "Es werden 1.300 W zu viel bezogen. Keine Batterie ist auf diese Phase eingestellt."),
+    ],
+)
+def test_facts_are_told_in_the_language_and_replace_the_detail(lang: str, told: str) -> None:
+    facts = (Fact(FactCode.IMPORT_OVER_W, 1300.4), Fact(FactCode.NO_BATTERY))
+    alarm = Alarm(AlarmCode.PHASE_OVERLOAD, Severity.ALARM, "L2", "1.3 kW over; no battery on L2", facts)
+    text = alarm_text(alarm, lang)
+    assert text.startswith("L2 ")
+    assert text.endswith(f" {told}")
+    assert "1.3 kW" not in text
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        (Fact(FactCode.EXPORT_OVER_W, 950.0), "950 W"),
+        (Fact(FactCode.USED_PCT, 52.4), "52 %"),
+        (Fact(FactCode.CADENCE_S, 30.2), "30 s"),
+        (Fact(FactCode.SEEN_ON, "L3"), "L3"),
+    ],
+)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_fact_carries_its_unit(lang: str, fact: Fact, told: str) -> None:
+    assert told in alarm_text(Alarm(AlarmCode.FUSE_WARM, Severity.WARNING, "L1", facts=(fact,)), lang)

@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -120,12 +120,26 @@ def test_it_is_a_meter_driver():
         ({"url": "host:23"}, "tcp://HOST:PORT"),
         ({"url": "tcp://h", "sample_age_s": -1}, "greater than or equal to 0"),
         ({"url": "tcp://h", "baud": 9600}, "baud"),
+        ({"url": "tcp://h", "current_rounding": "up"}, "'nearest' or 'down'"),
     ],
 )
 def test_wrong_options_are_explained(options: dict[str, object], hint: str):
     with pytest.raises(ValidationError) as failure:
         DsmrOptions.model_validate(options)
     assert hint in str(failure.value)
+
+
+@pytest.mark.parametrize(("rounding", "allowance_a"), [("nearest", 0.5), ("down", 1.0)])
+@pytest.mark.parametrize(("style", "quantum_a"), [(Style.DSMR5, 1.0), (Style.FLUVIUS, 0.01)])
+async def test_a_current_may_be_larger_than_told(
+    rounding: str, allowance_a: float, style: Style, quantum_a: float
+):
+    async with server(style) as simulated:
+        options = DsmrOptions.model_validate({"url": simulated.url, "current_rounding": rounding})
+        meter = DsmrMeter(options, HastyClock())
+        async with asyncio.timeout(TIMEOUT_S), aclosing(meter.readings()) as readings:
+            reading = await anext(readings)
+    assert reading.current_allowance_a == pytest.approx(allowance_a * quantum_a)
 
 
 async def test_a_live_meter():
@@ -142,6 +156,7 @@ async def test_a_live_meter():
         PhaseReading(power_w=1500.0, current_a=6.6, voltage_v=229.0),
     )
     assert reading.current_quantum_a == pytest.approx(0.01)
+    assert reading.current_allowance_a == pytest.approx(0.005)
     assert reading.content_id == zlib.crc32(payload)
     assert reading.sampled_s == reading.received_s - 1.0
     assert abs(reading.received_s - watch.clock.now_s()) < TIMEOUT_S

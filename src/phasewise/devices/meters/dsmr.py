@@ -5,6 +5,7 @@ import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from enum import StrEnum
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator
@@ -30,6 +31,18 @@ BURST_MAX_S = 0.25
 """A stream that never pauses is not waited out longer than this."""
 
 
+class CurrentRounding(StrEnum):
+    """What a meter does with the decimals of a current that it does not tell."""
+
+    NEAREST = "nearest"
+    DOWN = "down"
+
+
+_ALLOWANCE_QUANTA = {CurrentRounding.NEAREST: 0.5, CurrentRounding.DOWN: 1.0}
+"""How many quanta a true current may lie above the one told: half a one when it was rounded, a whole one
+when decimals were cut off."""
+
+
 class DsmrOptions(DriverOptions):
     """Settings of a P1 meter."""
 
@@ -38,6 +51,8 @@ class DsmrOptions(DriverOptions):
     (8N1) or ?baudrate=9600 (7E1) if it should not be found out."""
     sample_age_s: float = Field(default=1.0, ge=0.0, le=60.0, allow_inf_nan=False)
     """How old the values are when a telegram arrives."""
+    current_rounding: CurrentRounding = CurrentRounding.NEAREST
+    """Whether currents are rounded or cut off; the meters that were looked into round them."""
 
     @field_validator("url")
     @classmethod
@@ -167,7 +182,7 @@ class DsmrMeter:
         telegram = parse(payload)
         notes = "; ".join(telegram.notes[:3])
         self._status = f"The meter at {self._where} is read only in part: {notes}." if notes else None
-        return _to_reading(telegram, payload, received_s, self._options.sample_age_s)
+        return _to_reading(telegram, payload, received_s, self._options)
 
     async def _newest_telegram(self, link: Link) -> tuple[bytes, float]:
         """The next telegram, or the last of those that arrive at once, and when it was complete."""
@@ -205,15 +220,17 @@ def _came(discarded: Counter[Discard], refusal: str) -> str:
     return "nothing came, or too little to tell what it is"
 
 
-def _to_reading(telegram: Telegram, payload: bytes, received_s: float, sample_age_s: float) -> GridReading:
+def _to_reading(telegram: Telegram, payload: bytes, received_s: float, options: DsmrOptions) -> GridReading:
+    quantum_a = telegram.current_quantum_a
     return GridReading(
         received_s=received_s,
         total_power_w=telegram.total_power_w,
         phases=telegram.phases,
-        sample_age_s=sample_age_s,
+        sample_age_s=options.sample_age_s,
         meter_time_s=telegram.time_utc_s,
         content_id=zlib.crc32(payload),
-        current_quantum_a=telegram.current_quantum_a,
+        current_quantum_a=quantum_a,
+        current_allowance_a=(quantum_a or 0.0) * _ALLOWANCE_QUANTA[options.current_rounding],
         energy_import_wh=telegram.energy_import_wh,
         energy_export_wh=telegram.energy_export_wh,
         quarter_demand_w=telegram.quarter_demand_w,
