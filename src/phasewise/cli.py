@@ -155,7 +155,7 @@ def simulate(
     with _startable():
         loaded = simulation.open_scenario(what)
         own = None if config is None else load_config(config, plugins.registry())
-    result = simulation.simulate(loaded, plugins.strategies, config=own, seed=seed)
+        result = simulation.simulate(loaded, plugins.strategies, config=own, seed=seed)
     if report is not None:
         _write(report, reports.simulation_report(result, reason_text))
     if as_json:
@@ -194,7 +194,7 @@ def scorecard(
     scorer = scoring.Scorer(strategies, controller=controller, seeds=seeds, compare=compare)
     lines = []
     for loaded in rows:
-        with err.status(f"Running {loaded.name}"):
+        with err.status(f"Running {loaded.name}"), _startable():
             lines += scorer.lines(loaded)
     if as_json:
         out.print_json(msgspec.json.encode(lines).decode())

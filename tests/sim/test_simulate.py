@@ -106,6 +106,17 @@ def test_a_report_that_cannot_be_written_is_said(kettle: Path) -> None:
     assert "/proc/nowhere/out.html cannot be written" in err
 
 
+def test_a_strategy_that_there_is_not_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "title: t\ndescription: d\nduration_s: 9\nbatteries: [{id: m1, connected_to: L1}]\n"
+        "control: {strategy: dance}\n"
+    )
+    code, _, err = invoke(str(path))
+    assert code == 2
+    assert "there is no strategy 'dance'; allowed:" in err.replace("\n", " ")
+
+
 def test_energies_balance(kettle: Path) -> None:
     summary = simulate(open_scenario(str(kettle)), STRATEGIES).summary
     net = summary.import_wh - summary.export_wh
