@@ -10,7 +10,15 @@ from phasewise.control import health as health_of
 from phasewise.control.choose import wish
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
-from phasewise.control.guard import Guard, fuse_alarms, fuses_used, guard, narrowed, outcome
+from phasewise.control.guard import (
+    Guard,
+    fuse_alarms,
+    fuses_used,
+    guard,
+    narrowed,
+    outcome,
+    without_compensation,
+)
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.prefer import preference, sized
 from phasewise.control.reasons import idle_reasons, reasons
@@ -142,6 +150,8 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
         wanted_w = beside_held(wanted_w, units)
     units = sized(units, settings, snapshot, up=wanted_w > 0)
     prefers = preference(settings, units, guarded.own_w)
+    if guarded.protecting:
+        wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
         steered = begin(wanted_w, units, prefers, guarded.limits)
         memory = replace(memory, regulate=regulated)
@@ -235,7 +245,8 @@ def _tell(
             command = Command.NONE
         else:
             command = Command.WAKE if health.wake else Command.SET
-        can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
+        counts = idle is None and u.lo_code is not ReasonCode.NOT_RESPONDING
+        can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if counts else (0.0, 0.0)
         told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why))
     return tuple(told)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import fuse
+from phasewise.control.allocate import Orders, ground_of
 from phasewise.control.estimate import Load
 from phasewise.control.limits import Unit
 from phasewise.control.protection import (
@@ -115,6 +116,8 @@ def narrowed(
         for index, unit in enumerate(units):
             if unit.phase is Assignment.UNASSIGNED and unit.commandable:
                 changed[index] = replace(unit, at_w=at_w[index])
+        for seen in guarded.views:
+            _take_back(changed, seen, limits)
     for seen in guarded.views:
         if seen.freshness is Freshness.FRESH:
             continue
@@ -127,6 +130,45 @@ def narrowed(
                 step_w = 0.0 if stays else max(LOST_STEP * largest_w, LOST_STEP_W)
                 changed[index] = _no_more_than(unit, before_w[index], step_w, seen.phase)
     return changed
+
+
+def _take_back(units: list[Unit], seen: PhaseView, limits: Limits) -> None:
+    """Unassigned batteries let go of what a phase has too much of, beyond what its own can take back.
+
+    Any of them may be the one that is on this phase. They never count as relief: only what they add
+    themselves is taken back.
+    """
+    if seen.box is None:
+        return
+    on_it = [unit for unit in units if touches(unit.phase, seen.phase)]
+    shares = [1.0 / 3.0 if unit.phase is Assignment.THREE_PHASE else 1.0 for unit in on_it]
+    over_w = sum([s * u.can_lo_w for s, u in zip(shares, on_it, strict=True)]) - seen.box.hi_w
+    under_w = seen.box.lo_w - sum([s * u.can_hi_w for s, u in zip(shares, on_it, strict=True)])
+    if max(over_w, under_w) <= RELIEF_LEAST_W:
+        return
+    for index, unit in enumerate(units):
+        if not limits.confines(unit):
+            continue
+        code, name = ReasonCode.UNASSIGNED_WORST_CASE, seen.phase.value
+        if over_w > RELIEF_LEAST_W and unit.hi_w > (most_w := max(0.0, unit.lo_w, unit.at_w - over_w)):
+            units[index] = replace(unit, hi_w=most_w, hi_code=code, for_phase=name)
+        elif under_w > RELIEF_LEAST_W and unit.lo_w < (least_w := min(0.0, unit.hi_w, unit.at_w + under_w)):
+            units[index] = replace(unit, lo_w=least_w, lo_code=code, for_phase=name)
+
+
+def without_compensation(wanted_w: float, units: Sequence[Unit], guarded: Guard, orders: Orders) -> float:
+    """The wanted sum without making up for relief that does not arrive.
+
+    A battery that is not on the phase it is said to be on relieves nothing, and others that made up for it
+    could be the ones that are on the overloaded phase.
+    """
+    if not any(seen.in_vain for seen in guarded.views):
+        return wanted_w
+    relief_w = sum(ground_of(units, orders, guarded.limits).relief_w)
+    if relief_w * wanted_w > 0.0:
+        # As far as relief goes the strategy's way, nobody makes up for it.
+        return wanted_w if abs(relief_w) <= abs(wanted_w) else relief_w
+    return wanted_w + relief_w
 
 
 def _no_more_than(unit: Unit, before_w: float, step_w: float, phase: Phase) -> Unit:
@@ -142,7 +184,7 @@ def _no_more_than(unit: Unit, before_w: float, step_w: float, phase: Phase) -> U
         can_hi_w=hi_w,
         lo_code=ReasonCode.PHASE_LOST if lo_w > unit.lo_w else unit.lo_code,
         hi_code=ReasonCode.PHASE_LOST if hi_w < unit.hi_w else unit.hi_code,
-        lost_phase=phase.value,
+        for_phase=phase.value,
     )
 
 

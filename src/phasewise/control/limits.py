@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.model import (
     Assignment,
@@ -36,8 +37,8 @@ class Unit(Struct, frozen=True):
     contains the box above."""
     can_hi_w: float = 0.0
     phase: Assignment = Assignment.UNASSIGNED
-    lost_phase: str | None = None
-    """The phase of which the meter says nothing, where that narrowed the box."""
+    for_phase: str | None = None
+    """The phase that narrowed the box, where one did."""
     at_w: float = 0.0
     """What it did at the meter's instant, where that is needed: unassigned under worst-case."""
     size_w: float = 1.0
@@ -63,9 +64,14 @@ def unit(
     blocked = _blocked(settings, battery, health, snapshot)
     if blocked is not None:
         code, commandable = blocked
-        return Unit(
+        out = Unit(
             settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable, phase=settings.phase
         )
+        if code is not ReasonCode.NOT_RESPONDING:
+            return out
+        # It may be its telemetry that fails: nothing is lost by asking it for relief, last of all.
+        can_lo_w, _, can_hi_w, _ = _own_box(settings, health)
+        return replace(out, can_lo_w=can_lo_w, can_hi_w=can_hi_w)
     lo_w, lo_code, hi_w, hi_code = _own_box(settings, health)
     hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
     wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code

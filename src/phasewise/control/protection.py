@@ -54,6 +54,13 @@ LOST_STEP = 0.25
 that others can take over what they did."""
 LOST_STEP_W = 200.0
 """And no less than this."""
+OVER_W = 50.0
+"""Far less than the margin."""
+VAIN_S = 10.0
+VAIN_SAMPLES = 4
+"""The slowest battery has relieved its phase by then, also with a slow meter."""
+VAIN = 0.5
+"""Where the load seems to have grown by this share of the relief since, the relief does not arrive."""
 USUAL_VOLTAGE = (0.5, 1.5)
 """Multiples of the nominal voltage that are believed; below or above, the nominal one is used."""
 
@@ -88,6 +95,8 @@ class PhaseView(Struct, frozen=True):
     """None while it is not known."""
     assigned_w: float = 0.0
     """What its batteries did at the meter's instant, by the same estimate as `load_w`."""
+    in_vain: bool = False
+    """It has been outside its limits for long, and what relief it was given does not show on it."""
 
 
 def is_active(settings: Settings) -> bool:
@@ -193,11 +202,24 @@ def _with_reading(
     if not settings.control.phase_protection.enabled:
         return PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w), remembered
     box = _box(lo_w - load_w, hi_w - load_w, before, passed_s, snapshot)
-    remembered = replace(remembered, lo_room_w=box.lo_w, hi_room_w=box.hi_w)
-    return (
-        PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, box, power_w - load_w),
-        remembered,
+    over_s, over_load_w = before.over_s, before.over_load_w
+    if lo_w - OVER_W <= power_w <= hi_w + OVER_W:
+        over_s = None
+    elif over_s is None:
+        over_s, over_load_w = snapshot.time_s, load_w
+    remembered = replace(
+        remembered, lo_room_w=box.lo_w, hi_room_w=box.hi_w, over_s=over_s, over_load_w=over_load_w
     )
+    in_vain = _in_vain(over_s, load_w - over_load_w, power_w - load_w, snapshot)
+    seen = PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, box, power_w - load_w, in_vain)
+    return seen, remembered
+
+
+def _in_vain(over_s: float | None, grown_w: float, relief_w: float, snapshot: Snapshot) -> bool:
+    """Whether relief is given and does not arrive: the battery is not where it is said to be, or is deaf."""
+    if over_s is None or snapshot.time_s - over_s < max(VAIN_S, VAIN_SAMPLES * snapshot.grid_cadence_s):
+        return False
+    return abs(relief_w) > OVER_W and -grown_w * relief_w >= VAIN * relief_w * relief_w
 
 
 def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:

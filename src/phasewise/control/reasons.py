@@ -46,7 +46,7 @@ _OF_PHASE = (ReasonCode.PHASE_LIMIT, ReasonCode.UNASSIGNED_WORST_CASE, ReasonCod
 
 def _standing(u: Unit) -> list[Reason]:
     """What keeps a unit out or fixed altogether, whether or not it is missed now."""
-    return [Reason(u.lo_code, phase=u.lost_phase)] if u.lo_w == u.hi_w else []
+    return [Reason(u.lo_code, phase=u.for_phase)] if u.lo_w == u.hi_w else []
 
 
 def _relief(units: Sequence[Unit], steered: Steered, wanted_w: float, found: Sequence[list[Reason]]) -> float:
@@ -90,7 +90,7 @@ def _missing(
     for index, u in enumerate(units):
         given_w = steered.powers_w[index]
         if given_w >= u.hi_w - u.step_w if up else given_w <= u.lo_w + u.step_w:
-            ended.append((index, u.hi_code if up else u.lo_code, u.lost_phase))
+            ended.append((index, u.hi_code if up else u.lo_code, u.for_phase))
         elif (cause := _cause(index, steered, up=up)) is not None:
             own_w = u.hi_w - given_w if up else given_w - u.lo_w
             held.append((own_w, index, *cause))

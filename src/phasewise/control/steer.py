@@ -95,7 +95,8 @@ def steer(
     room = one_way(units, ground, limits, up=up)
     if not look and abs(off_w) <= NEGLIGIBLE_W and _stands(before_w, room, ground):
         room.put(before_w)
-        return Steered(list(before_w), ground.relief_w, room), memory
+        at_rest = memory if memory.turning_s is None else SteerMemory(memory.looked_s)
+        return Steered(list(before_w), ground.relief_w, room), at_rest
     waiting, memory = _turn(room, ground, before_w, powers, memory, now_s, up=up)
     order = preference.orders.of(up=up)
     if abs(off_w) >= SHARE_W and preference.own_w is not None:

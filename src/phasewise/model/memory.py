@@ -123,6 +123,10 @@ class PhaseMemory(Struct, frozen=True):
     """Most power, likewise."""
     bound_s: float = float("-inf")
     """When a limit of it last held a battery back, or made it work."""
+    over_s: float | None = None
+    """Since when its measured power has been outside its limits; None while it is inside."""
+    over_load_w: float = 0.0
+    """Its load then."""
 
 
 class ProtectionMemory(Struct, frozen=True):
