@@ -106,7 +106,7 @@ SECTIONS = {
     HEAD + END + "control: {idle_minutes: -1}\n": "home.yaml:3: control.idle_minutes: -1 is too low; allowed: 0 or more",
     HEAD + END + "control: {target_grid_w: .nan}\n": "home.yaml:3: control.target_grid_w: .nan is not a finite number",
     HEAD + END + "control: {prefer_own_phase: 'no'}\n": "home.yaml:3: control.prefer_own_phase: 'no' is not true or false",
-    HEAD + END + "control: {split: even}\n": "home.yaml:3: control.split: 'even' is not a way to split; allowed: priority",
+    HEAD + END + "control: {split: even}\n": "home.yaml:3: control.split: 'even' is not a way to split; allowed: priority, fair, soc-balance, efficient",
     HEAD + END + "control:\n  phase_protection: {margin: 1}\n": "home.yaml:4: control.phase_protection.margin: unknown key (did you mean 'margin_a'?)",
     HEAD + END + "control:\n  phase_protection: {unassigned: ignore}\n": "home.yaml:4: control.phase_protection.unassigned: 'ignore' is not a policy; allowed: worst-case, aggregate",
     HEAD + END + "control: {charge: 5}\n": "home.yaml:3: control.charge: 5 is not a mapping (key: value)",
@@ -218,26 +218,68 @@ NOT_YET = {
     "mqtt: true": "mqtt: true is not available in this version; allowed: null",
     "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",
     "control: {regulate: per-phase}": "control.regulate: 'per-phase' is not available in this version; allowed: total",
-    "control: {split: fair}": "control.split: 'fair' is not available in this version; allowed: priority",
-    "control: {split: soc-balance}": "control.split: 'soc-balance' is not available in this version; allowed: priority",
-    "control: {split: efficient}": "control.split: 'efficient' is not available in this version; allowed: priority",
     "control: {cycle: daily}": "control.cycle: 'daily' is not available in this version; allowed: never",
-    "control: {prefer_own_phase: true}": "control.prefer_own_phase: true is not available in this version; allowed: false",
-    "control: {relief_in_full_stop: true}": "control.relief_in_full_stop: true is not available in this version; allowed: false",
-    "control: {phase_protection: {enabled: true}}": "control.phase_protection.enabled: true is not available in this version; allowed: false",
     "control: {peak: {import_w: 4000}}": "control.peak.import_w: 4000 is not available in this version; allowed: null",
     "control: {peak: {export_w: 0}}": "control.peak.export_w: 0 is not available in this version; allowed: null",
     "control: {capacity_tariff: {enabled: true}}": "control.capacity_tariff.enabled: true is not available in this version; allowed: false",
-    "control: {charge: {goal_pct: 80}}": "control.charge: this is not available in this version; allowed: {}",
-    "control: {timed: {a: 1}}": "control.timed: this is not available in this version; allowed: {}",
-    "control: {dynamic: {a: 1}}": "control.dynamic: this is not available in this version; allowed: {}",
-    "control: {ev_override: {a: 1}}": "control.ev_override: this is not available in this version; allowed: {}",
+    "control: {ev_override: {input: car}}": "control.ev_override.input: 'car' is not available in this version; allowed: null",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "says"), NOT_YET.items(), ids=NOT_YET.keys())
 def test_what_this_version_does_not_have_is_refused_not_ignored(line: str, says: str) -> None:
     assert problems(HEAD + END + line) == f"home.yaml:3: {says}"
+
+
+PROTECTION = {
+    "phase_protection: {margin_a: 25}": "margin_a: 25 leaves nothing of the fuse of L1, 25 A; allowed: 0 or more, below 25",
+    "phase_protection: {margin_a: -1}": "margin_a: -1 is too low; allowed: 0 or more",
+    "phase_protection: {limit_import_w: -1}": "limit_import_w: -1 is too low; allowed: 0 or more",
+    "phase_protection: {limit_import_w: 3 kW}": "limit_import_w: '3 kW' is not a number",
+    "phase_protection: {limit_export_w: [1, 2, 3]}": "limit_export_w: a list is not a number",
+    "phase_protection: {limit_export_w: {L2: -5}}": "limit_export_w.L2: -5 is too low; allowed: 0 or more",
+    "phase_protection: {limit_export_w: {L4: 5}}": "limit_export_w.L4: unknown key; allowed: L1, L2, L3",
+    "phase_protection: {unassigned: worst}": "unassigned: 'worst' is not a policy (did you mean 'worst-case'?); allowed: worst-case, aggregate",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "says"), PROTECTION.items(), ids=PROTECTION.keys())
+def test_a_wrong_setting_of_protection(line: str, says: str) -> None:
+    found = problems(HEAD + END + f"control: {{{line}}}\n")
+    assert found == f"home.yaml:3: control.phase_protection.{says}"
+
+
+def test_the_margin_is_smaller_than_every_fuse() -> None:
+    text = (
+        HEAD
+        + END
+        + "site: {main_fuse_a: {L1: 25, L2: 16, L3: 35}}\ncontrol: {phase_protection: {margin_a: 20}}\n"
+    )
+    assert problems(text) == (
+        "home.yaml:4: control.phase_protection.margin_a: 20 leaves nothing of the fuse of L2, 16 A; allowed: 0 or more, below 16"
+    )
+
+
+def test_phase_protection_is_refused_on_delta_and_says_why() -> None:
+    text = HEAD + END + "site: {connection: delta}\ncontrol:\n  phase_protection:\n    enabled: true\n"
+    assert problems(text) == (
+        "home.yaml:6: control.phase_protection.enabled: true cannot work with 'connection: delta': without a neutral, "
+        "what the meter says of a phase is not what its fuse carries; allowed: false"
+    )
+    assert (
+        parse_config(text.replace("true", "false"), Path("home.yaml"), REGISTRY).control.phase_aware is False
+    )
+
+
+def test_a_home_with_one_phase_has_limits_of_one_phase() -> None:
+    text = (
+        HEAD
+        + END
+        + "site: {phases: 1}\ncontrol: {phase_protection: {limit_import_w: {L1: 3000, L2: 3000}}}\n"
+    )
+    assert problems(text) == (
+        "home.yaml:4: control.phase_protection.limit_import_w.L2: a home with 'phases: 1' has only L1; allowed: L1"
+    )
 
 
 def test_every_problem_is_reported_at_once_in_the_order_of_the_lines() -> None:

@@ -10,11 +10,18 @@ from config_fakes import REGISTRY
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from phasewise.config import ConfigError, Registry, parse_config
-from phasewise.config.strategies import ChargeSection, EvOverrideSection, SellSection, TimedSection
+from phasewise.config.strategies import (
+    ChargeSection,
+    DynamicSection,
+    EvOverrideSection,
+    SellSection,
+    TimedSection,
+)
 from phasewise.model import ControlSettings, Phase
 from phasewise.model.strategy_options import (
     ChargeGoal,
     ChargeOptions,
+    DynamicOptions,
     EvOverride,
     FollowUp,
     SellGoal,
@@ -60,6 +67,7 @@ def test_nothing_given_is_what_the_core_has_by_default() -> None:
     assert ChargeSection().to_model() == ChargeOptions()
     assert SellSection().to_model() == SellOptions()
     assert TimedSection().to_model() == TimedOptions()
+    assert DynamicSection().to_model() == DynamicOptions()
     assert EvOverrideSection().to_model() is None
     given = EvOverrideSection(threshold_w=3700.0).to_model()
     assert given == EvOverride(threshold_w=3700.0)
@@ -105,6 +113,9 @@ WRONG = {
     "charge: full": "charge: 'full' is not a mapping (key: value)",
     "sell: {goal: solar}": "sell.goal: 'solar' is not a goal; allowed: empty, soc, energy",
     "sell: {goal: energy}": "sell: the goal 'energy' needs an amount: add 'energy_kwh: 3'",
+    "dynamic: {algorithm: pair}": "dynamic.algorithm: 'pair' is not one of the allowed values (did you mean 'pairs'?); allowed: pairs, plan",
+    "dynamic: {cheap: chrge}": "dynamic.cheap: 'chrge' is not a strategy in this version (did you mean 'charge'?); allowed: self-consumption, full-stop, my-own, evening, charge",
+    "dynamic: {max_cheap_h: -1}": "dynamic.max_cheap_h: -1 is too low; allowed: 0 or more",
     "timed: {default: timed}": "timed.default: 'timed' is not a strategy in this version; allowed: self-consumption, full-stop, my-own, evening, charge",
     "timed: {windows: [{start: 7:00, end: '08:00', strategy: charge}]}": "timed.windows[#1].start: '7:00' is not a time of day; allowed: hours and minutes in two digits each, such as 07:30",
     "timed: {windows: [{start: '24:00', end: '08:00', strategy: charge}]}": "timed.windows[#1].start: '24:00' is not a time of day; allowed: hours and minutes in two digits each, such as 07:30",

@@ -49,7 +49,7 @@ def test_the_strategy_of_your_own_works() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 def test_the_numbers_are_those_of_the_source() -> None:

@@ -229,6 +229,9 @@ class Builder:
         self._check_strategy(("control", "timed", "default"), section.timed.default, others)
         for index, window in enumerate(section.timed.windows):
             self._check_strategy(("control", "timed", "windows", index, "strategy"), window.strategy, others)
+        simple = [name for name in others if name != "dynamic"]
+        for key in section.dynamic.model_fields_set & {"cheap", "neutral", "expensive", "fallback"}:
+            self._check_strategy(("control", "dynamic", key), getattr(section.dynamic, key), simple)
         if site.phase_count == 1 and section.ev_override.phase in {"L2", "L3"}:
             message = f"{shown(section.ev_override.phase)} is not a phase of this home, which has 'phases: 1'"
             path = ("control", "ev_override", "phase")
@@ -263,13 +266,13 @@ class Builder:
         ratings = zip(site.phases, site.main_fuse_a, strict=False)
         smallest, rating_a = min(ratings, key=lambda pair: pair[1])
         if protection.margin_a >= rating_a:
-            message = f"{shown(protection.margin_a)} leaves nothing of the fuse of {smallest}, {rating_a:g} A"
+            message = f"{protection.margin_a:g} leaves nothing of the fuse of {smallest}, {rating_a:g} A"
             allowed = f"0 or more, below {rating_a:g}"
             self._checker.add((*path, "margin_a"), message, value=protection.margin_a, allowed=allowed)
         if protection.enabled and site.connection is Connection.DELTA:
             message = (
-                "true cannot work with 'connection: delta': without a neutral, what the meter says of a phase "
-                "is not what its fuse carries"
+                "true cannot work with 'connection: delta': without a neutral, what the meter says of a "
+                "phase is not what its fuse carries"
             )
             self._checker.add((*path, "enabled"), message, value=True, allowed="false")
         for name in ("limit_import_w", "limit_export_w"):

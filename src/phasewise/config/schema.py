@@ -16,7 +16,13 @@ from pydantic_core import PydanticCustomError
 from phasewise.config.errors import did_you_mean
 from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Section, between, rule
 from phasewise.config.sources import ForecastConfig, PricesConfig
-from phasewise.config.strategies import ChargeSection, EvOverrideSection, SellSection, TimedSection
+from phasewise.config.strategies import (
+    ChargeSection,
+    DynamicSection,
+    EvOverrideSection,
+    SellSection,
+    TimedSection,
+)
 from phasewise.model import (
     Assignment,
     BatterySettings,
@@ -188,7 +194,7 @@ class ControlSection(Section):
     charge: ChargeSection = ChargeSection()
     sell: SellSection = SellSection()
     timed: TimedSection = TimedSection()
-    dynamic: dict[str, Any] = {}
+    dynamic: DynamicSection = DynamicSection()
     ev_override: EvOverrideSection = EvOverrideSection()
 
     def to_model(self, battery_ids: tuple[str, ...], options: dict[str, dict[str, Any]]) -> ControlSettings:
@@ -210,6 +216,7 @@ class ControlSection(Section):
             charge=self.charge.to_model(),
             sell=self.sell.to_model(),
             timed=self.timed.to_model(),
+            dynamic=self.dynamic.to_model(),
             ev_override=self.ev_override.to_model(),
             options=options,
         )
@@ -256,7 +263,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("control", "peak", "import_w"), (None,)),
     (("control", "peak", "export_w"), (None,)),
     (("control", "capacity_tariff", "enabled"), (False,)),
-    (("control", "dynamic"), ({},)),
     (("control", "ev_override", "input"), (None,)),
 )
 

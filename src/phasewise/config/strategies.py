@@ -8,8 +8,10 @@ from pydantic import model_validator
 from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Section, rule
 from phasewise.model import Phase
 from phasewise.model.strategy_options import (
+    Algorithm,
     ChargeGoal,
     ChargeOptions,
+    DynamicOptions,
     EvOverride,
     FollowUp,
     SellGoal,
@@ -124,6 +126,24 @@ class TimedSection(Section):
     def to_model(self) -> TimedOptions:
         """The same for the control core."""
         return TimedOptions(self.default, tuple(window.to_model() for window in self.windows))
+
+
+class DynamicSection(Section):
+    """Settings of `dynamic`."""
+
+    algorithm: Algorithm = Algorithm.PAIRS
+    min_spread_eur_kwh: NotNegative = 0.05
+    max_cheap_h: NotNegative = 0.0
+    max_expensive_h: NotNegative = 0.0
+    expected_load_w: NotNegative = 400.0
+    cheap: str = "charge"
+    neutral: str = "charge-pv"
+    expensive: str = "self-consumption"
+    fallback: str = "self-consumption"
+
+    def to_model(self) -> DynamicOptions:
+        """The same for the control core."""
+        return DynamicOptions(**dict(self))
 
 
 class EvOverrideSection(Section):

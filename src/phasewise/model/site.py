@@ -6,7 +6,13 @@ from typing import Any
 from msgspec import Struct
 
 from phasewise.model.phase import PHASES, Assignment, Phase
-from phasewise.model.strategy_options import ChargeOptions, EvOverride, SellOptions, TimedOptions
+from phasewise.model.strategy_options import (
+    ChargeOptions,
+    DynamicOptions,
+    EvOverride,
+    SellOptions,
+    TimedOptions,
+)
 
 
 class Connection(StrEnum):
@@ -144,6 +150,7 @@ class ControlSettings(Struct, frozen=True):
     charge: ChargeOptions = ChargeOptions()
     sell: SellOptions = SellOptions()
     timed: TimedOptions = TimedOptions()
+    dynamic: DynamicOptions = DynamicOptions()
     ev_override: EvOverride | None = None
     options: dict[str, dict[str, Any]] = {}
     """Settings of other packages' strategies by the strategy's name, as plain values. Not to be changed."""

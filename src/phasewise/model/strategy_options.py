@@ -106,6 +106,34 @@ class TimedOptions(Struct, frozen=True):
     """The first that fits counts."""
 
 
+class Algorithm(StrEnum):
+    """How `dynamic` tells cheap from expensive."""
+
+    PAIRS = "pairs"
+    """Day by day, the cheapest interval against the dearest."""
+    PLAN = "plan"
+    """The cheapest plan for what is stored now, as far as prices are known."""
+
+
+class DynamicOptions(Struct, frozen=True):
+    """Settings of `dynamic`."""
+
+    algorithm: Algorithm = Algorithm.PAIRS
+    min_spread_eur_kwh: float = 0.05
+    """Less is not worth cycling for: losses, and the wear of the battery."""
+    max_cheap_h: float = 0.0
+    max_expensive_h: float = 0.0
+    """Most hours of a day, for `pairs`; 0 = no limit."""
+    expected_load_w: float = 400.0
+    """What the house draws on average, for `plan`: 3,500 kWh a year."""
+    cheap: str = "charge"
+    """Runs while energy is cheap."""
+    neutral: str = "charge-pv"
+    expensive: str = "self-consumption"
+    fallback: str = "self-consumption"
+    """Runs while no price is known."""
+
+
 class EvOverride(Struct, frozen=True):
     """Keep the batteries out of a car's charging, or another large load."""
 
