@@ -83,7 +83,7 @@ def html_report(found: Result, courses: Sequence[Course], home: Home) -> str:
         )
         for index, course in enumerate(others)
     ]
-    begin = max(0, (len(home.steps) - WEEK_STEPS) // 2)
+    begin = _midnight(home, (len(home.steps) - WEEK_STEPS) // 2)
     week = slice(begin, begin + WEEK_STEPS)
     stored = [
         Line(c.row.name, 1 + index % COLOURS, [wh / 1e3 for wh in c.stored_wh[week]], dashed=c is others[-1])
@@ -91,8 +91,8 @@ def html_report(found: Result, courses: Sequence[Course], home: Home) -> str:
     ]
     steps = home.steps[week]
     prices = [
-        Line("buying", 1, [step.price.buy_eur_kwh for step in steps]),
-        Line("selling", 3, [step.price.sell_eur_kwh for step in steps]),
+        Line("buying", 1, [100.0 * step.price.buy_eur_kwh for step in steps]),
+        Line("selling", 3, [100.0 * step.price.sell_eur_kwh for step in steps]),
     ]
     day = datetime.fromordinal(steps[0].day).strftime("%-d %B %Y")
     body = [
@@ -100,12 +100,18 @@ def html_report(found: Result, courses: Sequence[Course], home: Home) -> str:
         _section("What it cost", _table(found.rows)),
         _section("Saved so far", chart(saved, label="Saved since the start", unit="EUR", tick_s=DAY_S)),
         _section(
-            f"Prices in the week from {day}", chart(prices, label="Prices", unit="EUR/kWh", tick_s=STEP_S)
+            f"Prices in the week from {day}", chart(prices, label="Prices", unit="ct/kWh", tick_s=STEP_S)
         ),
         _section("Stored in that week", chart(stored, label="Stored energy", unit="kWh", tick_s=STEP_S)),
         _section("What was assumed", "".join(f"<p>{escape(text)}</p>" for text in found.assumptions)),
     ]
     return page("Backtest - Phasewise", "".join(body))
+
+
+def _midnight(home: Home, near: int) -> int:
+    """The first step of the local day that a step lies in."""
+    day = home.steps[max(near, 0)].day
+    return next(index for index, step in enumerate(home.steps) if step.day == day)
 
 
 def _section(title: str, body: str) -> str:
