@@ -28,6 +28,7 @@ from phasewise.model import (
     Snapshot,
 )
 from phasewise.model.memory import Memory
+from phasewise.registry import Plugins
 
 ROOT = Path(__file__).parents[2] / "examples" / "phasewise-strategy-example"
 
@@ -113,6 +114,11 @@ def test_the_settings_in_its_readme_are_valid(package: ModuleType) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(head + example.replace("40", "400"), Path("home.yaml"), registry)
     assert "home.yaml:5: control.phase-reserve.reserve_pct: 400 is out of range" in str(caught.value)
+
+
+def test_the_registry_finds_its_settings(package: ModuleType) -> None:
+    plugins = Plugins({}, {}, {"phase-reserve": package.PhaseReserve(), "standby": Standby()})
+    assert plugins.registry().strategies == {"phase-reserve": package.Options, "standby": None}
 
 
 def test_it_stops_discharging_when_any_phase_is_down_to_the_reserve(package: ModuleType) -> None:

@@ -1,7 +1,7 @@
 """Charge: fill the batteries up to a goal, from the grid where the sun does not suffice."""
 
 from phasewise.control.strategies.base import Delegate
-from phasewise.control.strategies.goals import WH_PER_KWH, Stock, is_reached, stock
+from phasewise.control.strategies.goals import WH_PER_KWH, Stock, is_reached, latch_of, stock
 from phasewise.control.strategies.outlook import sun_ahead_wh
 from phasewise.model import Intent, Settings, Snapshot
 from phasewise.model.memory import Memory
@@ -22,37 +22,18 @@ class Charge:
         sun_wh = None
         if options.goal is ChargeGoal.SOLAR:
             sun_wh = sun_ahead_wh(snapshot, settings.site.time_zone)
-        latch = f"charge: {_goal(options)} reached"
-        if _is_reached(latch, options, stock(snapshot, settings, memory), sun_wh, memory):
+        latch = latch_of("charge", options.goal.value, options.soc_pct, options.energy_kwh)
+        now = stock(snapshot, settings, memory)
+        gap_pct = None if now is None else min(_gap_pct(options, now, sun_wh), now.room_pct)
+        finished = now is not None and now.all_full
+        resumes = options.follow_up not in _TAKES_AWAY
+        if is_reached(latch, memory, gap_pct, finished=finished, resumes=resumes):
             return Delegate(options.follow_up.value, notes=(latch,))
         notes = (NO_FORECAST,) if options.goal is ChargeGoal.SOLAR and sun_wh is None else ()
         if options.grid_limit_w is not None:
             return Intent(grid_target_w=options.grid_limit_w, may_discharge=False, notes=notes)
         power_w = sum([battery.max_charge_w for battery in settings.batteries])
         return Intent(battery_power_w=power_w, may_discharge=False, notes=notes)
-
-
-def _goal(options: ChargeOptions) -> str:
-    """The goal as a note: another goal is another note."""
-    if options.goal is ChargeGoal.SOC:
-        return f"soc {options.soc_pct:g}"
-    if options.goal is ChargeGoal.ENERGY:
-        return f"energy {options.energy_kwh:g}"
-    return options.goal.value
-
-
-def _is_reached(
-    latch: str, options: ChargeOptions, now: Stock | None, sun_wh: float | None, memory: Memory
-) -> bool:
-    if now is None:
-        return latch in memory.notes
-    return is_reached(
-        latch,
-        memory,
-        min(_gap_pct(options, now, sun_wh), now.room_pct),
-        finished=now.all_full,
-        resumes=options.follow_up not in _TAKES_AWAY,
-    )
 
 
 def _gap_pct(options: ChargeOptions, now: Stock, sun_wh: float | None) -> float:

@@ -90,13 +90,20 @@ def _takes_part(
     )
 
 
-def is_reached(latch: str, memory: Memory, gap_pct: float, *, finished: bool, resumes: bool) -> bool:
+def latch_of(strategy: str, goal: str, soc_pct: float | None, energy_kwh: float | None) -> str:
+    """The note that says that a goal was reached: another goal is another note."""
+    amount = {"soc": soc_pct, "energy": energy_kwh}.get(goal)
+    return f"{strategy}: {goal} reached" if amount is None else f"{strategy}: {goal} {amount:g} reached"
+
+
+def is_reached(latch: str, memory: Memory, gap_pct: float | None, *, finished: bool, resumes: bool) -> bool:
     """Whether the follow-up runs now.
 
     `latch`: the note that says that it was reached, to be returned again while it is. `gap_pct`: what is
-    still missing. `finished`: no battery can go farther. `resumes`: whether a goal that is lost again is
-    pursued again; no, where the follow-up itself takes the batteries away from it: they would flap.
+    still missing; None while no battery can tell. `finished`: no battery can go farther. `resumes`: whether
+    a goal that is lost again is pursued again; no, where the follow-up itself takes the batteries away from
+    it: they would flap.
     """
     if latch in memory.notes:
-        return not resumes or gap_pct <= RESUME_PCT
-    return finished or gap_pct <= 0.0
+        return not resumes or gap_pct is None or gap_pct <= RESUME_PCT
+    return gap_pct is not None and (finished or gap_pct <= 0.0)

@@ -1,7 +1,7 @@
 """Sell: empty the batteries down to a goal, into the house and the grid."""
 
 from phasewise.control.strategies.base import Delegate
-from phasewise.control.strategies.goals import WH_PER_KWH, Stock, is_reached, stock
+from phasewise.control.strategies.goals import WH_PER_KWH, Stock, is_reached, latch_of, stock
 from phasewise.model import Intent, Settings, Snapshot
 from phasewise.model.memory import Memory
 from phasewise.model.strategy_options import FollowUp, SellGoal, SellOptions
@@ -16,34 +16,17 @@ class Sell:
     def intent(self, snapshot: Snapshot, settings: Settings, memory: Memory) -> Intent | Delegate:
         """All that the batteries may give, or as much as holds the grid at the limit."""
         options = settings.control.sell
-        latch = f"sell: {_goal(options)} reached"
-        if _is_reached(latch, options, stock(snapshot, settings, memory), memory):
+        latch = latch_of("sell", options.goal.value, options.soc_pct, options.energy_kwh)
+        now = stock(snapshot, settings, memory)
+        gap_pct = None if now is None else min(_gap_pct(options, now), now.available_pct)
+        finished = now is not None and now.all_empty
+        resumes = options.follow_up not in _GIVES_BACK
+        if is_reached(latch, memory, gap_pct, finished=finished, resumes=resumes):
             return Delegate(options.follow_up.value, notes=(latch,))
         if options.grid_limit_w is not None:
             return Intent(grid_target_w=-options.grid_limit_w, may_charge=False)
         power_w = sum([battery.max_discharge_w for battery in settings.batteries])
         return Intent(battery_power_w=-power_w, may_charge=False)
-
-
-def _goal(options: SellOptions) -> str:
-    """The goal as a note: another goal is another note."""
-    if options.goal is SellGoal.SOC:
-        return f"soc {options.soc_pct:g}"
-    if options.goal is SellGoal.ENERGY:
-        return f"energy {options.energy_kwh:g}"
-    return options.goal.value
-
-
-def _is_reached(latch: str, options: SellOptions, now: Stock | None, memory: Memory) -> bool:
-    if now is None:
-        return latch in memory.notes
-    return is_reached(
-        latch,
-        memory,
-        min(_gap_pct(options, now), now.available_pct),
-        finished=now.all_empty,
-        resumes=options.follow_up not in _GIVES_BACK,
-    )
 
 
 def _gap_pct(options: SellOptions, now: Stock) -> float:
