@@ -80,7 +80,7 @@ def decide(
         )
         memory = replace(memory, regulate=RegulateMemory())
     else:
-        units = narrowed(units, guarded, snapshot, settings, load, memory.setpoints_w)
+        units = narrowed(units, guarded, snapshot, settings, memory.setpoints_w)
         if snapshot.grid_is_new:
             split, memory = _follow(snapshot, settings, memory, _Aim(intent, load, units, guarded))
         else:

@@ -17,13 +17,12 @@ from phasewise.control.protection import (
     LOST_STEP,
     LOST_STEP_W,
     PhaseView,
-    confined_at_w,
     forgotten,
     is_active,
+    look,
     phase_boxes,
     refusal,
     touches,
-    view,
 )
 from phasewise.control.reasons import held_by_phase
 from phasewise.control.room import Limits
@@ -61,6 +60,8 @@ class Guard(Struct, frozen=True):
     limits: Limits | None = None
     """None = phases play no part in this decision."""
     views: tuple[PhaseView, ...] = ()
+    confined_w: tuple[float, ...] = ()
+    """What unassigned batteries did at the meter's instant, per battery of the settings."""
     own_w: tuple[float, float, float] | None = None
     """Load per phase that its own batteries are to serve first; None = no such wish."""
     protecting: bool = False
@@ -82,7 +83,8 @@ def guard(
     if refused is not None:
         alarm = Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, facts=(refused,))
         return Guard(memory, alarms=(alarm,) if control.phase_protection.enabled else ())
-    views, memory = view(snapshot, settings, memory, load)
+    sighting, memory = look(snapshot, settings, memory, load)
+    views = sighting.views
     protecting = control.phase_protection.enabled
     worst_case = protecting and control.phase_protection.unassigned is UnassignedPolicy.WORST_CASE
     own_w = None
@@ -92,7 +94,8 @@ def guard(
     return Guard(
         memory,
         limits=Limits(phase_boxes(views), worst_case),
-        views=tuple(views),
+        views=views,
+        confined_w=sighting.confined_w,
         own_w=own_w,
         protecting=protecting,
     )
@@ -103,19 +106,17 @@ def narrowed(
     guarded: Guard,
     snapshot: Snapshot,
     settings: Settings,
-    load: Load | None,
     before_w: Sequence[float],
 ) -> Sequence[Unit]:
     """The units as phase protection sees them: what unassigned ones did, and what a lost phase leaves."""
     limits = guarded.limits
-    if not guarded.protecting or limits is None or load is None:
+    if not guarded.protecting or limits is None:
         return units
     changed = list(units)
     if limits.worst_case:
-        at_w = confined_at_w(snapshot, settings, load, guarded.views)
         for index, unit in enumerate(units):
             if unit.phase is Assignment.UNASSIGNED and unit.commandable:
-                changed[index] = replace(unit, at_w=at_w[index])
+                changed[index] = replace(unit, at_w=guarded.confined_w[index])
         for seen in guarded.views:
             _take_back(changed, seen, limits)
     for seen in guarded.views:

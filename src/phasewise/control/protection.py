@@ -26,6 +26,7 @@ from phasewise.model import (
     PhaseReading,
     Settings,
     Snapshot,
+    UnassignedPolicy,
 )
 from phasewise.model.memory import PhaseMemory, ProtectionMemory
 
@@ -119,24 +120,44 @@ def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) ->
     return None
 
 
-def view(
+class Sighting(Struct, frozen=True):
+    """All phases after a snapshot, and what the unassigned batteries did at the meter's instant."""
+
+    views: tuple[PhaseView, ...]
+    confined_w: tuple[float, ...]
+    """Per battery of the settings: W, 0 for all but unassigned ones under worst-case."""
+
+
+def look(
     snapshot: Snapshot, settings: Settings, memory: ProtectionMemory, load: Load
-) -> tuple[list[PhaseView], ProtectionMemory]:
+) -> tuple[Sighting, ProtectionMemory]:
     """What is known of each phase after this snapshot, and the boxes that follow when protection is on."""
     phases = settings.site.phases
     known = memory.phases if len(memory.phases) == len(phases) else (PhaseMemory(),) * len(phases)
-    views, remembered = [], []
-    for phase, before in zip(phases, known, strict=True):
-        reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
-        if reading is None or reading.power_w is None:
-            seen, after = _without_reading(phase, snapshot, before)
-        elif not snapshot.grid_is_new:
-            seen, after = _unchanged(phase, reading, settings, before)
-        else:
-            seen, after = _with_reading(phase, reading, snapshot, settings, before, load)
-        views.append(seen)
-        remembered.append(after)
-    return views, replace(memory, phases=tuple(remembered))
+    pairs = [_seen(phase, snapshot, settings, past, load) for phase, past in zip(phases, known, strict=True)]
+    views = [seen for seen, _ in pairs]
+    confined_w = _confined_at_w(snapshot, settings, load, views)
+    remembered = []
+    if settings.control.phase_protection.enabled:
+        sum_w = sum(confined_w)
+        for index, (seen, after) in enumerate(pairs):
+            boxed, kept = _boxed(seen, after, known[index], snapshot, sum_w)
+            views[index] = boxed
+            remembered.append(kept)
+    else:
+        remembered = [after for _, after in pairs]
+    return Sighting(tuple(views), tuple(confined_w)), replace(memory, phases=tuple(remembered))
+
+
+def _seen(
+    phase: Phase, snapshot: Snapshot, settings: Settings, before: PhaseMemory, load: Load
+) -> tuple[PhaseView, PhaseMemory]:
+    reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
+    if reading is None or reading.power_w is None:
+        return _without_reading(phase, snapshot, before)
+    if not snapshot.grid_is_new:
+        return _unchanged(phase, reading, settings, before)
+    return _with_reading(phase, reading, snapshot, settings, before, load)
 
 
 def _without_reading(phase: Phase, snapshot: Snapshot, before: PhaseMemory) -> tuple[PhaseView, PhaseMemory]:
@@ -159,10 +180,8 @@ def _unchanged(
     if before.load_w is None or before.in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), before
     lo_w, hi_w = limits_w(phase, reading, settings, max(before.reactive_va2, before.reactive_seen_va2))
-    box = None
-    if before.lo_room_w is not None and before.hi_room_w is not None:
-        box = PhaseBox(before.lo_room_w, before.hi_room_w)
-    return PhaseView(phase, Freshness.FRESH, before.load_w, lo_w, hi_w, box), before
+    assigned_w = (reading.power_w or 0.0) - before.load_w
+    return PhaseView(phase, Freshness.FRESH, before.load_w, lo_w, hi_w, assigned_w=assigned_w), before
 
 
 def _with_reading(
@@ -174,7 +193,6 @@ def _with_reading(
     load: Load,
 ) -> tuple[PhaseView, PhaseMemory]:
     power_w = reading.power_w or 0.0
-    passed_s = min(snapshot.time_s - before.seen_s, FORGET_S)
     of_phase_lo_w, of_phase_hi_w, read_w = _assigned(phase, settings, load)
     load_w = before.load_w if before.load_w is not None else power_w - read_w
     # As for the total: move the estimate only as far as what the batteries may be doing demands.
@@ -183,7 +201,7 @@ def _with_reading(
     seen_va2 = _reactive_va2(phase, reading, settings, allowance_a)
     reactive_va2 = before.reactive_va2
     if reactive_va2:
-        reactive_va2 *= math.exp(-passed_s / REACTIVE_DECAY_S)
+        reactive_va2 *= math.exp(-(snapshot.time_s - before.seen_s) / REACTIVE_DECAY_S)
     # One sample alone may pair the current of now with the power of before: it counts now, not for minutes.
     reactive_va2 = max(reactive_va2, min(seen_va2, before.reactive_seen_va2))
     lo_w, hi_w = limits_w(phase, reading, settings, max(reactive_va2, seen_va2))
@@ -199,20 +217,38 @@ def _with_reading(
     )
     if in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), remembered
-    if not settings.control.phase_protection.enabled:
-        return PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w), remembered
-    box = _box(lo_w - load_w, hi_w - load_w, before, passed_s, snapshot)
+    return PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, assigned_w=power_w - load_w), remembered
+
+
+def _boxed(
+    seen: PhaseView, after: PhaseMemory, before: PhaseMemory, snapshot: Snapshot, confined_w: float
+) -> tuple[PhaseView, PhaseMemory]:
+    """The same with the box for the phase's batteries.
+
+    Room is remembered as what its batteries and all unassigned ones may have together, because what an
+    unassigned one does may or may not be part of the phase's load: only so does its own power not
+    move the limit that it is held at.
+    """
+    load_w, lo_w, hi_w = seen.load_w, seen.lo_w, seen.hi_w
+    if load_w is None or lo_w is None or hi_w is None:
+        return seen, after
+    if not snapshot.grid_is_new:
+        if after.lo_room_w is None or after.hi_room_w is None:
+            return seen, after
+        return replace(seen, box=PhaseBox(after.lo_room_w - confined_w, after.hi_room_w - confined_w)), after
+    passed_s = min(snapshot.time_s - before.seen_s, FORGET_S)
+    shift_w = confined_w - load_w
+    room = _box(lo_w + shift_w, hi_w + shift_w, before, passed_s, snapshot)
+    power_w = load_w + seen.assigned_w
     over_s, over_load_w = before.over_s, before.over_load_w
     if lo_w - OVER_W <= power_w <= hi_w + OVER_W:
         over_s = None
     elif over_s is None:
         over_s, over_load_w = snapshot.time_s, load_w
-    remembered = replace(
-        remembered, lo_room_w=box.lo_w, hi_room_w=box.hi_w, over_s=over_s, over_load_w=over_load_w
-    )
-    in_vain = _in_vain(over_s, load_w - over_load_w, power_w - load_w, snapshot)
-    seen = PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, box, power_w - load_w, in_vain)
-    return seen, remembered
+    after = replace(after, lo_room_w=room.lo_w, hi_room_w=room.hi_w, over_s=over_s, over_load_w=over_load_w)
+    in_vain = _in_vain(over_s, load_w - over_load_w, seen.assigned_w, snapshot)
+    box = PhaseBox(room.lo_w - confined_w, room.hi_w - confined_w)
+    return replace(seen, box=box, in_vain=in_vain), after
 
 
 def _in_vain(over_s: float | None, grown_w: float, relief_w: float, snapshot: Snapshot) -> bool:
@@ -308,7 +344,7 @@ def phase_boxes(views: Sequence[PhaseView]) -> PhaseBoxes:
     return (first, second, third)
 
 
-def confined_at_w(
+def _confined_at_w(
     snapshot: Snapshot, settings: Settings, load: Load, views: Sequence[PhaseView]
 ) -> list[float]:
     """What each unassigned battery did at the meter's instant, in the order of the settings (0 for others).
@@ -318,6 +354,9 @@ def confined_at_w(
     meter's value, and never twice.
     """
     found_w = [0.0] * len(settings.batteries)
+    protection = settings.control.phase_protection
+    if not protection.enabled or protection.unassigned is not UnassignedPolicy.WORST_CASE:
+        return found_w
     powers = {
         i: power
         for i, (battery, power) in enumerate(zip(settings.batteries, load.batteries, strict=True))

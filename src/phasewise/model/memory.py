@@ -118,7 +118,7 @@ class PhaseMemory(Struct, frozen=True):
     reactive_seen_va2: float = 0.0
     """The same from the newest sample alone."""
     lo_room_w: float | None = None
-    """Least power its batteries may have together; None = as the limits say."""
+    """Least power that its batteries and the unassigned ones may have together; None = as the limits say."""
     hi_room_w: float | None = None
     """Most power, likewise."""
     bound_s: float = float("-inf")
