@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from phasewise.config import ConfigError, MeterEntry, Registry, parse_config
@@ -28,7 +29,7 @@ from phasewise.model import (
     Snapshot,
 )
 from phasewise.model.memory import Memory
-from phasewise.registry import Plugins
+from phasewise.registry import load_plugins
 
 ROOT = Path(__file__).parents[2] / "examples" / "phasewise-strategy-example"
 
@@ -117,7 +118,8 @@ def test_the_settings_in_its_readme_are_valid(package: ModuleType) -> None:
 
 
 def test_the_registry_finds_its_settings(package: ModuleType) -> None:
-    plugins = Plugins({}, {}, {"phase-reserve": package.PhaseReserve(), "standby": Standby()})
+    mine = {"phase-reserve": package.PhaseReserve(), "standby": Standby()}
+    plugins = replace(load_plugins(), strategies=mine)
     assert plugins.registry().strategies == {"phase-reserve": package.Options, "standby": None}
 
 
