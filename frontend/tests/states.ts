@@ -14,6 +14,15 @@ export function phase(changes: Partial<PhaseState> = {}): PhaseState {
     support_down_w: 0,
     support_up: [],
     support_down: [],
+    load_w: null,
+    limit_lo_w: null,
+    limit_hi_w: null,
+    headroom_import_a: 24,
+    headroom_export_a: 24,
+    relief_w: 0,
+    missing_w: 0,
+    binding: false,
+    fuse_used_pct: 0,
     ...changes,
   };
 }
@@ -67,6 +76,8 @@ export function home(
     target_grid_w: 0,
     batteries: [],
     alarms: [],
+    protection: { enabled: false, active: false, unassigned: "worst-case" },
+    identify: null,
     prices: null,
     ...changes,
   };

@@ -173,11 +173,23 @@ class Application:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""
         return self.engine.recorder.export(seconds)
 
-    async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
-        """The user says which phase a battery is on: written to the file, then in effect."""
+    def start_identify(self, battery_id: str) -> None:
+        """Begin to identify the phase of a battery; the state shows how it goes."""
+        self._check_battery(battery_id)
+        self.engine.start_identify(battery_id)
+
+    def end_identify(self) -> None:
+        """Abort the identification that runs, or take the result of the last one away."""
+        self.engine.end_identify()
+
+    def _check_battery(self, battery_id: str) -> None:
         known = [b.id for b in self._config.batteries]
         if battery_id not in known:
             raise UnknownBatteryError(f"no battery '{battery_id}'; there are: {', '.join(known)}")
+
+    async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
+        """The user says which phase a battery is on: written to the file, then in effect."""
+        self._check_battery(battery_id)
         async with self._changing:
             await self._save(lambda text: set_battery_phase(text, battery_id, phase))
         log.info("phase set by the user", battery=battery_id, phase=phase.value)

@@ -26,7 +26,11 @@ INTERFACES = dict(
         state.BatteryState,
         state.AlarmState,
         state.StrategyState,
+        state.IdentifyPhaseState,
+        state.IdentifySampleState,
+        state.IdentifyState,
         state.PricesState,
+        state.ProtectionState,
         state.SystemState,
     ],
 )
@@ -43,7 +47,5 @@ def _typescript(python: str) -> str:
         return f"{_typescript(element[1])}[]"
     if (value := re.fullmatch(r"dict\[str, (\w+)\]", name)) is not None:
         return f"Record<string, {_typescript(value[1])}>"
-    return " | ".join(
-        {"float": "number", "str": "string", "bool": "boolean", "None": "null"}.get(part, part)
-        for part in name.split(" | ")
-    )
+    names = {"float": "number", "int": "number", "str": "string", "bool": "boolean", "None": "null"}
+    return " | ".join(names.get(part, part) for part in name.split(" | "))

@@ -12,6 +12,8 @@ from phasewise.engine.live import Live
 from phasewise.model import Assignment
 from phasewise.web import wire
 
+JSON = {"Content-Type": "application/json"}
+
 
 async def test_state_is_everything_as_published(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/v1/state")
@@ -93,6 +95,27 @@ async def test_a_phase_that_could_not_be_saved_is_409_with_the_reason(
     assert "read-only file system" in answer.json()["detail"]
 
 
+async def test_a_phase_is_identified_and_that_is_ended(
+    client: httpx.AsyncClient, controls: FakeControls
+) -> None:
+    begun = await client.post("/api/v1/batteries/m2/identify", headers=JSON)
+    assert (begun.status_code, begun.content, controls.identifying) == (204, b"", "m2")
+    again = await client.post("/api/v1/batteries/m1/identify", headers=JSON)
+    assert (again.status_code, again.json()["detail"]) == (
+        409,
+        "The phase of another battery is being identified.",
+    )
+    ended = await client.delete("/api/v1/identify", headers=JSON)
+    assert (ended.status_code, ended.content, controls.identifying) == (204, b"", None)
+    assert (await client.delete("/api/v1/identify", headers=JSON)).status_code == 409
+
+
+async def test_the_phase_of_an_unknown_battery_cannot_be_identified(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/batteries/m9/identify", headers=JSON)
+    assert answer.status_code == 404
+    assert "m1, m2" in answer.json()["detail"]
+
+
 async def test_a_strategy_is_selected(client: httpx.AsyncClient, controls: FakeControls) -> None:
     answer = await client.put("/api/v1/strategy", json={"selected": "charge"})
     assert (answer.status_code, answer.json()["persisted"]) == (200, True)
@@ -149,6 +172,8 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
         "/api/v1/stream",
         "/api/v1/recording",
         "/api/v1/batteries/{id}",
+        "/api/v1/batteries/{id}/identify",
+        "/api/v1/identify",
         "/api/v1/strategy",
         "/api/v1/login",
         "/health",

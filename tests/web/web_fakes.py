@@ -4,15 +4,26 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from phasewise.engine.controls import Health, NotSavedError, Saved, UnknownBatteryError, UnknownStrategyError
+from phasewise.engine.controls import (
+    Health,
+    IdentifyError,
+    NotSavedError,
+    Saved,
+    UnknownBatteryError,
+    UnknownStrategyError,
+)
 from phasewise.engine.live import Live
 from phasewise.engine.state import (
     AlarmState,
     BatteryState,
     Counters,
     GridState,
+    IdentifyPhaseState,
+    IdentifySampleState,
+    IdentifyState,
     MappingState,
     PhaseState,
+    ProtectionState,
     ReasonState,
     StrategyState,
     SupportState,
@@ -54,6 +65,31 @@ def make_state(time: str = "2026-06-01T12:00:00Z", *, load_w: float | None = 950
             AlarmState("battery-unreachable", "warning", "m2", "It can't be reached.", time),
             AlarmState("meter-rejected", "info", None, "Rejected.", time),
         ),
+        protection=ProtectionState(True, True, "worst-case"),
+        identify=_identify(),
+    )
+
+
+def _identify() -> IdentifyState:
+    """m1 turns out to be on L2."""
+    return IdentifyState(
+        battery_id="m1",
+        state="done",
+        code=None,
+        text="L2 followed Garage in 1 of 1 steps.",
+        cycle=1,
+        progress=1.0,
+        outcome="L2",
+        confidence=0.99,
+        configured="L1",
+        matches=False,
+        high_w=1000.0,
+        low_w=-1000.0,
+        steps=1,
+        agreeing=1,
+        expected_w=(2000.0,),
+        phases={"L2": IdentifyPhaseState((1990.0,), 0.99, 0.99)},
+        samples=(IdentifySampleState(1.0, 998.0, (100.0, 1240.0, -20.0)),),
     )
 
 
@@ -88,6 +124,7 @@ class FakeControls:
             self.live.publish(state)
         self.phases: dict[str, Assignment] = {"m1": Assignment.L1, "m2": Assignment.UNASSIGNED}
         self.strategy = "self-consumption"
+        self.identifying: str | None = None
         self.writable = True
         self.ok = True
         self.broken: Exception | None = None
@@ -105,6 +142,18 @@ class FakeControls:
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         self.recording_asked_s.append(seconds)
         return None if self.recorded is None else iter(self.recorded)
+
+    def start_identify(self, battery_id: str) -> None:
+        if battery_id not in self.phases:
+            raise UnknownBatteryError(f"There is no battery {battery_id!r}; there are: m1, m2.")
+        if self.identifying is not None:
+            raise IdentifyError("The phase of another battery is being identified.")
+        self.identifying = battery_id
+
+    def end_identify(self) -> None:
+        if self.identifying is None:
+            raise IdentifyError("No phase is being identified.")
+        self.identifying = None
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
         if battery_id not in self.phases:

@@ -22,6 +22,19 @@ export interface PhaseState {
   support_down_w: number;
   support_up: SupportState[];
   support_down: SupportState[];
+  /** Its power without the batteries assigned to it; null while protection does not work there. */
+  load_w: number | null;
+  limit_lo_w: number | null;
+  limit_hi_w: number | null;
+  /** How much more current may flow in that direction; negative when it is outside its limits. */
+  headroom_import_a: number | null;
+  headroom_export_a: number | null;
+  /** What its batteries have to do so that it stays inside its limits, charging positive. */
+  relief_w: number;
+  /** The part of that which they can't do. */
+  missing_w: number;
+  binding: boolean;
+  fuse_used_pct: number;
 }
 
 export interface GridState {
@@ -96,6 +109,63 @@ export interface PricesState {
   problem: string | null;
 }
 
+export interface IdentifyPhaseState {
+  /** How far its power stood out at each step, beside `expected_w`. */
+  steps_w: number[];
+  /** The usual part of the battery's step that it shows: 1 on the battery's phase. */
+  share: number;
+  /** How well it fits as the battery's only phase, 0 to 1. */
+  fit: number;
+}
+
+export interface IdentifySampleState {
+  /** Seconds since the run began. */
+  at_s: number;
+  battery_w: number;
+  /** L1 to L3. */
+  phases_w: number[];
+}
+
+export interface IdentifyState {
+  battery_id: string;
+  /** running, done or aborted. */
+  state: string;
+  /**
+   * Why it was aborted (user, settings, battery, soc, meter, overload, not-following, wrong-direction), or why
+   * there is no answer (disturbed, no-reaction, inverted).
+   */
+  code: string | null;
+  text: string;
+  /** Counted from 1; 0 while the batteries come to rest. */
+  cycle: number;
+  /** 0 to 1. */
+  progress: number;
+  /** L1, L2, L3, three-phase or unclear. */
+  outcome: string;
+  confidence: number;
+  /** The assignment as the user has it now. */
+  configured: string | null;
+  /** Whether the outcome is what is configured; null without an answer. */
+  matches: boolean | null;
+  high_w: number;
+  low_w: number;
+  steps: number;
+  /** How many of the steps fit the outcome. */
+  agreeing: number;
+  /** How far the battery's own power stood out at each step. */
+  expected_w: number[];
+  phases: Record<string, IdentifyPhaseState>;
+  samples: IdentifySampleState[];
+}
+
+export interface ProtectionState {
+  enabled: boolean;
+  /** It is on, a battery has a phase, and it is not refused here. */
+  active: boolean;
+  /** worst-case or aggregate. */
+  unassigned: string;
+}
+
 export interface SystemState {
   /** ISO 8601, UTC. */
   time: string;
@@ -107,6 +177,9 @@ export interface SystemState {
   target_grid_w: number;
   batteries: BatteryState[];
   alarms: AlarmState[];
+  protection: ProtectionState;
+  /** The phase identification that runs, or the result of the last one. */
+  identify: IdentifyState | null;
   /** Null while no source of prices is configured. */
   prices: PricesState | null;
 }

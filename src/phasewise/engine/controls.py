@@ -22,6 +22,10 @@ class UnknownStrategyError(ControlError):
     """There is no strategy with that name. The text lists those there are."""
 
 
+class IdentifyError(ControlError):
+    """The phase can't be identified now, or there is nothing to end. The text says why, and what to do."""
+
+
 class NotSavedError(ControlError):
     """The configuration file could not be changed, so nothing was changed."""
 
@@ -61,6 +65,20 @@ class Controls(Protocol):
 
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""
+        ...
+
+    def start_identify(self, battery_id: str) -> None:
+        """Begin to identify the phase of a battery; the state shows how it goes.
+
+        Raises UnknownBatteryError, IdentifyError.
+        """
+        ...
+
+    def end_identify(self) -> None:
+        """Abort the identification that runs, or take the result of the last one away.
+
+        Raises IdentifyError.
+        """
         ...
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:

@@ -14,6 +14,7 @@ from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
 from phasewise.engine.alarms import AlarmBook
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
+from phasewise.engine.identification import Identification
 from phasewise.engine.live import Live
 from phasewise.engine.outlook import Outlook
 from phasewise.engine.publish import alarm_states, system_state
@@ -81,6 +82,7 @@ class Engine:
         self._decide_seconds = 0.0
         self._decided_s = float("-inf")
         self._book = AlarmBook()
+        self._identification = Identification()
         self._last_logged: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._workers = {i: self._worker(i, driver) for i, driver in batteries.items()}
@@ -176,30 +178,33 @@ class Engine:
     def _cycle(self, *, grid_is_new: bool) -> None:
         """One decision: picture, decide, tell, show. A fault in it stops the batteries, not the loop."""
         snapshot = self._snapshot(grid_is_new=grid_is_new)
+        settings = self.settings
         began = time.perf_counter()
         try:
-            decision, self._memory = decide(snapshot, self.settings, self._memory, self._strategies)
+            settings = self._identification.advance(snapshot, self.settings)
+            decision, self._memory = decide(snapshot, settings, self._memory, self._strategies)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the state must be defined and safe
-            self._decision_failed(error, snapshot)
+            self._decision_failed(error, snapshot, settings)
             return
         self._decide_seconds += time.perf_counter() - began
         self._decisions += 1
         self._decided_s = snapshot.time_s
         self._dispatch(decision)
-        self.recorder.decided(snapshot, self.settings, decision, self._memory)
+        self.recorder.decided(snapshot, settings, decision, self._memory)
         try:
             self._publish(snapshot, decision)
         except Exception:  # what is shown must never decide over what is controlled
             log.exception("could not publish the state")
 
-    def _decision_failed(self, error: Exception, snapshot: Snapshot) -> None:
+    def _decision_failed(self, error: Exception, snapshot: Snapshot, settings: Settings) -> None:
         """All batteries to 0 W, memory begun anew, and said; tried again at the next sample."""
         log.exception("no decision", next="all batteries to 0 W; tried again at the next sample")
         self._memory = Memory()
+        self._identification.forget()
         for worker in self._workers.values():
             worker.command(0.0, rewrite=False)
         problem = f"{type(error).__name__}: {error}"
-        self.recorder.failed(snapshot, self.settings, problem)
+        self.recorder.failed(snapshot, settings, problem)
         alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, problem)
         standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
         if self.live.current is not None:
@@ -244,6 +249,7 @@ class Engine:
                 applied_w={i: worker.applied_w for i, worker in self._workers.items()},
                 alarms=standing,
                 found=found,
+                identify=self._identification.state(self.settings),
                 outlook=self.outlook,
             )
         )
@@ -270,6 +276,17 @@ class Engine:
         bad = worker.bad_in_a_row >= BAD_READINGS
         code = AlarmCode.BATTERY_BAD_READING if bad else AlarmCode.BATTERY_UNREACHABLE
         return [Alarm(code, Severity.WARNING, worker.id, worker.error)]
+
+    def start_identify(self, battery_id: str) -> None:
+        """Begin to identify the phase of a battery of the settings. Raises IdentifyError."""
+        self._identification.start(battery_id, self._snapshot(grid_is_new=False), self.settings)
+        log.info("identifying a phase", battery=battery_id)
+        self._cycle(grid_is_new=False)
+
+    def end_identify(self) -> None:
+        """Abort the run, or take its result away. Raises IdentifyError."""
+        self._identification.end(self._clock.now_s())
+        self._cycle(grid_is_new=False)
 
     def counters(self) -> Counters:
         """Totals since the start."""

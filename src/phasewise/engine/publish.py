@@ -1,5 +1,6 @@
 """From a decision and what it was made of to the state that the world is shown."""
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -11,9 +12,11 @@ from phasewise.engine.state import (
     AlarmState,
     BatteryState,
     GridState,
+    IdentifyState,
     MappingState,
     PhaseState,
     PricesState,
+    ProtectionState,
     ReasonState,
     StrategyState,
     SupportState,
@@ -23,6 +26,7 @@ from phasewise.explain import alarm_text, reason_text
 from phasewise.mapping.plausibility import Finding, evidence_text
 from phasewise.model import (
     Alarm,
+    AlarmCode,
     BatteryDecision,
     BatterySettings,
     BatterySnapshot,
@@ -30,6 +34,8 @@ from phasewise.model import (
     Decision,
     Freshness,
     Phase,
+    PhaseDecision,
+    PhaseReading,
     Settings,
     Snapshot,
 )
@@ -45,6 +51,7 @@ def system_state(
     applied_w: Mapping[str, float | None],
     alarms: Iterable[tuple[Alarm, float]],
     found: Iterable[Finding] = (),
+    identify: IdentifyState | None = None,
     outlook: Outlook | None = None,
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
@@ -70,7 +77,20 @@ def system_state(
             )
         ),
         alarms=alarm_states(alarms, settings),
+        protection=_protection(settings, decision),
+        identify=identify,
         prices=_prices(snapshot, outlook) if outlook is not None and outlook.has_prices else None,
+    )
+
+
+def _protection(settings: Settings, decision: Decision) -> ProtectionState:
+    protection = settings.control.phase_protection
+    assigned = any(battery.phase.is_assigned for battery in settings.batteries)
+    refused = any(alarm.code is AlarmCode.PROTECTION_REFUSED for alarm in decision.alarms)
+    return ProtectionState(
+        enabled=protection.enabled,
+        active=protection.enabled and assigned and not refused,
+        unassigned=protection.unassigned.value,
     )
 
 
@@ -131,19 +151,52 @@ def _phase(
 ) -> PhaseState:
     reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
     fuse_a = settings.site.main_fuse_a[phase.ordinal]
+    limit_a = fuse_a - settings.control.phase_protection.margin_a
+    decided = next((d for d in decision.phases if d.phase is phase), None)
+    import_a, export_a = _headroom(reading, decided, limit_a, settings.site.nominal_voltage_v)
+    seen = fresh if reading is not None else Freshness.ABSENT
     helped = support(phase, settings, decision.batteries)
     return PhaseState(
         power_w=reading.power_w if reading is not None else None,
         current_a=reading.current_a if reading is not None else None,
         voltage_v=reading.voltage_v if reading is not None else None,
         fuse_a=fuse_a,
-        operating_limit_a=fuse_a - settings.control.phase_protection.margin_a,
-        freshness=(fresh if reading is not None else Freshness.ABSENT).value,
+        operating_limit_a=limit_a,
+        freshness=(seen if decided is None else decided.freshness).value,
         support_up_w=round(helped.up_w, 1),
         support_down_w=round(helped.down_w, 1),
         support_up=tuple(SupportState(i, round(w, 1)) for i, w in helped.up),
         support_down=tuple(SupportState(i, round(w, 1)) for i, w in helped.down),
+        load_w=None if decided is None else _rounded(decided.load_w),
+        limit_lo_w=None if decided is None else _rounded(decided.lo_w),
+        limit_hi_w=None if decided is None else _rounded(decided.hi_w),
+        headroom_import_a=import_a,
+        headroom_export_a=export_a,
+        relief_w=0.0 if decided is None else round(decided.relief_w, 1),
+        missing_w=0.0 if decided is None else round(decided.missing_w, 1),
+        binding=decided is not None and decided.binding,
+        fuse_used_pct=round(100.0 * decision.fuse_used[phase.ordinal], 1),
     )
+
+
+def _headroom(
+    reading: PhaseReading | None, decided: PhaseDecision | None, limit_a: float, nominal_v: float
+) -> tuple[float | None, float | None]:
+    """Amps left in the direction of import, and of export; None where nothing is known.
+
+    By the limits of protection where it works, which count the reactive current too; else by what the meter
+    tells against the operating limit.
+    """
+    if reading is None or reading.power_w is None:
+        return None, None
+    voltage_v = reading.voltage_v or nominal_v
+    lo_w, hi_w = -limit_a * voltage_v, limit_a * voltage_v
+    power_w = reading.power_w
+    if decided is not None and decided.lo_w is not None and decided.hi_w is not None:
+        lo_w, hi_w = decided.lo_w, decided.hi_w
+    elif reading.current_a is not None:
+        power_w = math.copysign(reading.current_a * voltage_v, power_w)
+    return round((hi_w - power_w) / voltage_v, 1), round((power_w - lo_w) / voltage_v, 1)
 
 
 def _battery(

@@ -26,6 +26,24 @@ class PhaseState(Struct, frozen=True):
     support_up: tuple[SupportState, ...]
     """In the order in which they would be used."""
     support_down: tuple[SupportState, ...]
+    load_w: float | None = None
+    """Its power without the batteries assigned to it; None while protection does not work there."""
+    limit_lo_w: float | None = None
+    """Least grid power inside its limits, negative for export; None likewise."""
+    limit_hi_w: float | None = None
+    """Most grid power inside its limits."""
+    headroom_import_a: float | None = None
+    """How much more current may flow in the direction of import; negative when it is outside its limits."""
+    headroom_export_a: float | None = None
+    """Likewise in the direction of export."""
+    relief_w: float = 0.0
+    """What its batteries have to do so that it stays inside its limits, charging positive."""
+    missing_w: float = 0.0
+    """The part of that which they can't do."""
+    binding: bool = False
+    """Whether a limit of this phase holds a battery back, or makes it work, now."""
+    fuse_used_pct: float = 0.0
+    """Share of its fuse's thermal budget that overcurrent has used up."""
 
 
 class GridState(Struct, frozen=True):
@@ -115,6 +133,65 @@ class StrategyState(Struct, frozen=True):
     available: tuple[str, ...]
 
 
+class IdentifyPhaseState(Struct, frozen=True):
+    """What one phase did while a battery's phase was identified."""
+
+    steps_w: tuple[float, ...]
+    """How far its power stood out at each step, beside `expected_w`."""
+    share: float
+    """The usual (median) part of the battery's step that it shows: 1 on the battery's phase."""
+    fit: float
+    """How well it fits as the battery's only phase, 0 to 1."""
+
+
+class IdentifySampleState(Struct, frozen=True):
+    """One meter value of the plot."""
+
+    at_s: float
+    """Since the run began."""
+    battery_w: float
+    """What the battery last said, charging positive."""
+    phases_w: tuple[float, ...]
+    """Power of L1 to L3, import positive."""
+
+
+class IdentifyState(Struct, frozen=True):
+    """The identification of a battery's phase, while it runs and for a while after."""
+
+    battery_id: str
+    state: str
+    """running, done or aborted."""
+    code: str | None
+    """Aborted: user, settings, battery, soc, meter, overload, not-following or wrong-direction.
+    Done without an answer: disturbed, no-reaction or inverted."""
+    text: str
+    """English: what is done, or what was found and how that compares to the configuration."""
+    cycle: int
+    """Counted from 1; 0 while the batteries come to rest."""
+    progress: float
+    """0 to 1."""
+    outcome: str
+    """L1, L2, L3, three-phase or unclear."""
+    confidence: float
+    """Of the outcome, or of a no-reaction or inverted; 0 while there is none."""
+    configured: str | None
+    """The assignment as the user has it now; null when the battery is gone."""
+    matches: bool | None
+    """Whether the outcome is what is configured; null without an answer."""
+    high_w: float
+    low_w: float
+    """The two powers of the battery."""
+    steps: int
+    agreeing: int
+    """How many of the steps fit the outcome."""
+    expected_w: tuple[float, ...]
+    """How far the battery's own power stood out at each step."""
+    phases: dict[str, IdentifyPhaseState]
+    """By name."""
+    samples: tuple[IdentifySampleState, ...]
+    """The last three minutes."""
+
+
 class PricesState(Struct, frozen=True):
     """What energy costs."""
 
@@ -128,6 +205,16 @@ class PricesState(Struct, frozen=True):
     """Now, all deductions made."""
     problem: str | None
     """What is wrong with where prices come from, as an English sentence."""
+
+
+class ProtectionState(Struct, frozen=True):
+    """What keeps the phases inside their fuses."""
+
+    enabled: bool
+    active: bool
+    """Whether it can act: it is on, a battery has a phase, and it is not refused here."""
+    unassigned: str
+    """What unassigned batteries may do meanwhile: worst-case or aggregate."""
 
 
 class SystemState(Struct, frozen=True):
@@ -144,6 +231,9 @@ class SystemState(Struct, frozen=True):
     target_grid_w: float
     batteries: tuple[BatteryState, ...]
     alarms: tuple[AlarmState, ...]
+    protection: ProtectionState
+    identify: IdentifyState | None = None
+    """The phase identification that runs, or the result of the last one."""
     prices: PricesState | None = None
     """None while no source of prices is configured."""
 

@@ -243,7 +243,7 @@ def _headroom(battery_id: str, snapshot: Snapshot, settings: Settings) -> tuple[
         # What the current is above the real power: reactive current, and what the meter rounds off.
         other_w = max(0.0, (abs(metered_a) + allowance_a) * voltage_v - abs(power_w)) if metered_a else 0.0
         limit_w = _limit_a(phase, settings) * voltage_v - other_w - SPARE_W
-        import_w, export_w = _watt_limits(limit_w, settings)
+        import_w, export_w = _watt_limits(phase, limit_w, settings)
         more_w, less_w = _freed(phase, battery_id, snapshot, settings)
         up[phase] = import_w - (power_w + more_w)
         down[phase] = export_w + (power_w - less_w)
@@ -251,11 +251,13 @@ def _headroom(battery_id: str, snapshot: Snapshot, settings: Settings) -> tuple[
     return up_phase, up[up_phase], down_phase, down[down_phase]
 
 
-def _watt_limits(limit_w: float, settings: Settings) -> tuple[float, float]:
+def _watt_limits(phase: Phase, limit_w: float, settings: Settings) -> tuple[float, float]:
     """Import and export limit of a phase, with those in watts where protection holds them."""
     protection = settings.control.phase_protection
-    limits_w = (protection.limit_import_w, protection.limit_export_w) if protection.enabled else (None, None)
-    import_w, export_w = (limit_w if own_w is None else min(limit_w, own_w - SPARE_W) for own_w in limits_w)
+    if not protection.enabled:
+        return limit_w, limit_w
+    own_w = (protection.limit_import_w[phase.ordinal], protection.limit_export_w[phase.ordinal])
+    import_w, export_w = (limit_w if w is None else min(limit_w, w - SPARE_W) for w in own_w)
     return import_w, export_w
 
 

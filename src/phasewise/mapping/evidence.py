@@ -33,6 +33,8 @@ mistake prove no more."""
 LEAD = 4
 """Steps that fit the answer one by one, less twice those that do not. Five of five, the fewest there are, six
 of seven or twelve of fifteen will do; four of five were seen to fit by chance."""
+RIVAL = 1.0 / 3.0
+"""No other phase may follow in more of the steps: a pulsing load does so in an eighth of them by chance."""
 NEAR_ONE = 1.0 / 3.0
 NEAR = 1.0 / 6.0
 """As shares of the battery's step: half-way from all of it to a third, and from a third to nothing."""
@@ -162,7 +164,8 @@ def weigh(levels: Sequence[Level]) -> Evidence:
     probability = 1.0 / sum(math.exp(log - logs[best]) for log in logs)
     found = HYPOTHESES[best]
     agreeing = _agreeing(found.shares, steps)
-    if probability < CONFIDENT or agreeing - 2 * (len(steps) - agreeing) < LEAD:
+    too_few = agreeing - 2 * (len(steps) - agreeing) < LEAD
+    if probability < CONFIDENT or too_few or _rivalled(found.shares, steps):
         return unclear
     confidence = CONFIDENT * agreeing / len(steps)
     return Evidence(found.outcome, found.finding, confidence, agreeing, expected_w, phases, found.inverted)
@@ -210,9 +213,22 @@ def _agreeing(shares: PerPhase, steps: Sequence[_Step]) -> int:
     on the last one.
     """
     followers = [p for p in range(3) if shares[p]]
-    near = NEAR if len(followers) > 1 else NEAR_ONE
-    counts = sorted(
-        sum(abs(step.phases_w[p] / step.battery_w - shares[p]) < near for step in steps)
-        for p in followers or range(3)
-    )
-    return counts[1] if len(followers) > 1 else counts[0]
+    if len(followers) == 1:
+        return _near(steps, followers[0], shares[followers[0]], NEAR_ONE)
+    counts = sorted(_near(steps, p, shares[p], NEAR) for p in range(3))
+    return counts[1] if followers else counts[0]
+
+
+def _rivalled(shares: PerPhase, steps: Sequence[_Step]) -> bool:
+    """Whether another phase follows too, as it would if a load kept in step with the wave."""
+    followers = [p for p in range(3) if shares[p]]
+    if len(followers) != 1:
+        return False
+    share = shares[followers[0]]
+    others = [_near(steps, p, share, NEAR_ONE) for p in range(3) if p not in followers]
+    return max(others) > RIVAL * len(steps)
+
+
+def _near(steps: Sequence[_Step], phase: int, share: float, within: float) -> int:
+    """How many steps of a phase are that share of the battery's."""
+    return sum(abs(step.phases_w[phase] / step.battery_w - share) < within for step in steps)

@@ -25,8 +25,9 @@ CYCLES_LEAST = 3
 CYCLES_MOST = 8
 """Some three minutes with a usual battery and meter; what is unclear then will not get clear."""
 LEVEL_S = 10.0
-VARIED_S = (0.0, 5.0, 2.0, 7.0, 3.0)
-"""Each level goes on for one of these once it is measured: a pulsing hob must not keep in step with it."""
+VARIED_S = (0.0, 1.0, 9.0, 10.0, 4.0)
+"""Each level goes on for one of these once it is measured: a pulsing hob must not keep in step with the wave.
+(Two short ones, two long ones: so the middles of the levels are apart by unlike times too.)"""
 GUARD_S = 3.0
 """From telemetry that shows the level to the first meter value that counts: the tail of a slow approach, and
 a meter whose values are older than thought."""

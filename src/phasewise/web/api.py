@@ -101,6 +101,25 @@ async def set_phase(
     return _saved(await controls.set_phase(battery_id, change.assignment))
 
 
+@router.post(
+    "/api/v1/batteries/{id}/identify",
+    status_code=204,
+    response_class=Response,
+    responses=WRITE_REFUSALS | _problems(404, 409),
+)
+async def start_identify(battery_id: Annotated[str, Path(alias="id")], controls: ControlsNow) -> None:
+    """Begin to identify which phase a battery is on; `identify` in the state shows how it goes."""
+    controls.start_identify(battery_id)
+
+
+@router.delete(
+    "/api/v1/identify", status_code=204, response_class=Response, responses=WRITE_REFUSALS | _problems(409)
+)
+async def end_identify(controls: ControlsNow) -> None:
+    """Abort the identification that runs, or take the result of the last one out of the state."""
+    controls.end_identify()
+
+
 @router.put("/api/v1/strategy", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(409))
 async def select_strategy(change: wire.StrategyChange, controls: ControlsNow) -> wire.Saved:
     """Select a strategy; it runs from the next meter value on."""

@@ -37,6 +37,24 @@ class GridPhase(_Wire):
     support_up: tuple[Support, ...]
     """In the order in which they would be used."""
     support_down: tuple[Support, ...]
+    load_w: float | None = None
+    """Its power without the batteries assigned to it; null while protection does not work there."""
+    limit_lo_w: float | None = None
+    """Least grid power inside its limits, negative for export; null likewise."""
+    limit_hi_w: float | None = None
+    """Most grid power inside its limits."""
+    headroom_import_a: float | None = None
+    """How much more current may flow in the direction of import; negative when it is outside its limits."""
+    headroom_export_a: float | None = None
+    """Likewise in the direction of export."""
+    relief_w: float = 0.0
+    """What its batteries have to do so that it stays inside its limits, charging positive."""
+    missing_w: float = 0.0
+    """The part of that which they can't do."""
+    binding: bool = False
+    """Whether a limit of this phase holds a battery back, or makes it work, now."""
+    fuse_used_pct: float = 0.0
+    """Share of its fuse's thermal budget that overcurrent has used up."""
 
 
 class Grid(_Wire):
@@ -135,6 +153,68 @@ class Prices(_Wire):
     """What is wrong with where prices come from, in English."""
 
 
+class IdentifyPhase(_Wire):
+    """What one phase did while a battery's phase was identified."""
+
+    steps_w: tuple[float, ...]
+    """How far its power stood out at each step, beside `expected_w`."""
+    share: float
+    """The usual part of the battery's step that it shows: 1 on the battery's phase."""
+    fit: float
+    """How well it fits as the battery's only phase, 0 to 1."""
+
+
+class IdentifySample(_Wire):
+    """One meter value of the plot."""
+
+    at_s: float
+    """Since the run began."""
+    battery_w: float
+    phases_w: tuple[float, ...]
+    """L1 to L3."""
+
+
+class Identify(_Wire):
+    """The identification of a battery's phase, while it runs and for a while after."""
+
+    battery_id: str
+    state: str
+    """running, done or aborted."""
+    code: str | None
+    """Why it was aborted, or why there is no answer."""
+    text: str
+    """English."""
+    cycle: int
+    """Counted from 1; 0 while the batteries come to rest."""
+    progress: float
+    outcome: str
+    """L1, L2, L3, three-phase or unclear."""
+    confidence: float
+    configured: str | None
+    """The assignment as the user has it now."""
+    matches: bool | None
+    """Whether the outcome is what is configured; null without an answer."""
+    high_w: float
+    low_w: float
+    steps: int
+    agreeing: int
+    """How many of the steps fit the outcome."""
+    expected_w: tuple[float, ...]
+    """How far the battery's own power stood out at each step."""
+    phases: dict[str, IdentifyPhase]
+    samples: tuple[IdentifySample, ...]
+
+
+class Protection(_Wire):
+    """What keeps the phases inside their fuses."""
+
+    enabled: bool
+    active: bool
+    """Whether it can act: it is on, a battery has a phase, and it is not refused here."""
+    unassigned: str
+    """What unassigned batteries may do meanwhile: worst-case or aggregate."""
+
+
 class System(_Wire):
     """Everything, at one instant."""
 
@@ -148,6 +228,9 @@ class System(_Wire):
     target_grid_w: float
     batteries: tuple[Battery, ...]
     alarms: tuple[Alarm, ...]
+    protection: Protection
+    identify: Identify | None = None
+    """The phase identification that runs, or the result of the last one."""
     prices: Prices | None = None
     """Null while no source of prices is configured."""
 
