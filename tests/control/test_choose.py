@@ -5,9 +5,22 @@ from control_kit import battery_settings, picture, seen, settings_of
 from msgspec.structs import replace
 from strategy_kit import STRATEGIES, Asker, asker
 
-from phasewise.control.choose import LOAD_LASTS_S, NoStrategyError, wish
+from phasewise.control.choose import LOAD_LASTS_S, NoStrategyError, remarks, wish
 from phasewise.control.strategies import Delegate
-from phasewise.model import Assignment, GridReading, Intent, Phase, PhaseReading, Settings, Snapshot
+from phasewise.control.strategies.charge import NO_FORECAST
+from phasewise.control.strategies.dynamic import NO_PRICE
+from phasewise.model import (
+    Alarm,
+    AlarmCode,
+    Assignment,
+    GridReading,
+    Intent,
+    Phase,
+    PhaseReading,
+    Settings,
+    Severity,
+    Snapshot,
+)
 from phasewise.model.memory import Memory, PhaseMemory, ProtectionMemory
 from phasewise.model.strategy_options import ChargeOptions, EvOverride, FollowUp
 
@@ -55,6 +68,14 @@ def test_a_strategy_may_name_what_it_executes() -> None:
 
     asking = Asker(asker(strategy="named").settings, strategies={"named": Named()})
     assert asking.executing(50.0) == "plan: cheap"
+
+
+@pytest.mark.parametrize(
+    ("note", "code"), [(NO_PRICE, AlarmCode.PRICE_UNKNOWN), (NO_FORECAST, AlarmCode.FORECAST_UNKNOWN)]
+)
+def test_what_a_strategy_lacks_is_said(note: str, code: AlarmCode) -> None:
+    assert remarks(Intent(notes=("any", note))) == (Alarm(code, Severity.WARNING),)
+    assert remarks(Intent(notes=("any",))) == ()
 
 
 # --- the override

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from phasewise.control.strategies.base import Delegate, Strategy
-from phasewise.model import Intent, Settings, Snapshot
+from phasewise.control.strategies.charge import NO_FORECAST
+from phasewise.control.strategies.dynamic import NO_PRICE
+from phasewise.model import Alarm, AlarmCode, Intent, Settings, Severity, Snapshot
 from phasewise.model.memory import Memory
 from phasewise.model.phase import Phase
 from phasewise.model.strategy_options import EvOverride
@@ -18,6 +20,7 @@ LOAD_LASTS_S = 10.0
 moment in which a battery turns and its telemetry does not show it yet."""
 STILL_ON = 0.8
 """Share of the threshold above which a load that was noticed still counts: a car varies its power."""
+_SAYS = {NO_PRICE: AlarmCode.PRICE_UNKNOWN, NO_FORECAST: AlarmCode.FORECAST_UNKNOWN}
 _LOAD = "override: large load from, to "
 
 
@@ -45,6 +48,11 @@ def wish(
     # The goals that the selected strategy had reached are still reached afterwards.
     kept = tuple([note for note in memory.notes if not note.startswith(_LOAD)])
     return replace(_ask(override.strategy.value, snapshot, settings, memory, strategies), notes=kept + notes)
+
+
+def remarks(intent: Intent) -> tuple[Alarm, ...]:
+    """What a person should know of how the wish came about."""
+    return tuple([Alarm(_SAYS[note], Severity.WARNING) for note in intent.notes if note in _SAYS])
 
 
 def _ask(

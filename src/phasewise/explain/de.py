@@ -132,6 +132,14 @@ DE = Catalogue(
             "Strategie {subject} ist mit einem Fehler abgebrochen, deshalb stehen alle Batterien auf 0 W."
             " Bei jedem Zählerwert folgt ein neuer Versuch; wählen Sie eine andere, wenn das anhält."
         ),
+        A.PRICE_UNKNOWN: (
+            "Für jetzt ist kein Energiepreis bekannt, deshalb läuft der Ersatz der dynamischen Strategie."
+            " Das endet von selbst, sobald es Preise gibt; hält es an, prüfen Sie, woher sie kommen."
+        ),
+        A.FORECAST_UNKNOWN: (
+            "Für den kommenden Tag ist keine Sonnenvorhersage bekannt, deshalb werden die Batterien voll"
+            " geladen, statt Platz zu lassen. Hält es an, prüfen Sie, woher die Vorhersage kommt."
+        ),
         A.CONTROL_FAILED: (
             "Phasewise konnte wegen eines eigenen Fehlers nicht entscheiden, deshalb stehen alle Batterien"
             " auf 0 W. Bei jedem Zählerwert folgt ein neuer Versuch; melden Sie es, wenn das anhält."

@@ -100,6 +100,14 @@ EN = Catalogue(
             "Strategy {subject} failed with an error, so all batteries are at 0 W. It is tried again with"
             " each meter value; choose another one if this lasts."
         ),
+        A.PRICE_UNKNOWN: (
+            "No energy price is known for now, so the fallback of the dynamic strategy runs. That ends by"
+            " itself when there are prices; if this lasts, check where they come from."
+        ),
+        A.FORECAST_UNKNOWN: (
+            "No forecast of the sun is known for the day ahead, so the batteries are charged fully instead"
+            " of leaving room. If this lasts, check where the forecast comes from."
+        ),
         A.CONTROL_FAILED: (
             "Phasewise could not make a decision because of an error of its own, so all batteries are at 0 W."
             " It tries again with each meter value; please report it if this lasts."

@@ -120,6 +120,14 @@ NL = Catalogue(
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
             " volgt een nieuwe poging; kies een andere als dit aanhoudt."
         ),
+        A.PRICE_UNKNOWN: (
+            "Er is nu geen energieprijs bekend, dus draait de terugval van de dynamische strategie. Dat"
+            " eindigt vanzelf zodra er prijzen zijn; controleer bij aanhouden waar ze vandaan komen."
+        ),
+        A.FORECAST_UNKNOWN: (
+            "Er is geen zonverwachting voor de komende dag, dus worden de batterijen vol geladen zonder"
+            " ruimte over te laten. Controleer bij aanhouden waar de verwachting vandaan komt."
+        ),
         A.CONTROL_FAILED: (
             "Phasewise kon door een eigen fout geen besluit nemen, dus staan alle batterijen op 0 W. Bij elke"
             " meterwaarde volgt een nieuwe poging; meld het als dit aanhoudt."
