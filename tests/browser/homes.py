@@ -9,6 +9,7 @@ from phasewise.engine.state import (
     BatteryState,
     GridState,
     PhaseState,
+    ProtectionState,
     ReasonState,
     StrategyState,
     SupportState,
@@ -31,6 +32,8 @@ def phase(power_w: float | None, current_a: float | None, **changes: Any) -> Pha
         support_down_w=0.0,
         support_up=(),
         support_down=(),
+        headroom_import_a=None if power_w is None else 24.0 - power_w / 231.4,
+        headroom_export_a=None if power_w is None else 24.0 + power_w / 231.4,
     )
     return replace(plain, **changes)
 
@@ -86,6 +89,7 @@ def three_phase_home() -> SystemState:
         target_grid_w=0.0,
         batteries=(garage, attic, shed),
         alarms=(),
+        protection=ProtectionState(False, False, "worst-case"),
     )
 
 
@@ -99,6 +103,11 @@ def with_phase(home: SystemState, name: str, **changes: Any) -> SystemState:
     """The same home with one phase changed."""
     phases = {**home.grid.phases, name: replace(home.grid.phases[name], **changes)}
     return replace(home, grid=replace(home.grid, phases=phases))
+
+
+def with_protection(home: SystemState, *, active: bool = True, unassigned: str = "worst-case") -> SystemState:
+    """The same home with phase protection on."""
+    return replace(home, protection=ProtectionState(True, active, unassigned))
 
 
 def with_strategy(home: SystemState, **changes: Any) -> SystemState:

@@ -10,7 +10,10 @@ def home(*phases: Assignment, **control: object) -> Settings:
 
 
 def decided(battery_id: str, setpoint_w: float = 0.0, command: Command = Command.SET) -> BatteryDecision:
-    return BatteryDecision(battery_id, setpoint_w, command, lo_w=-2500.0, hi_w=2000.0)
+    """The strategy allows it nothing now; it could do this."""
+    return BatteryDecision(
+        battery_id, setpoint_w, command, lo_w=0.0, hi_w=0.0, can_lo_w=-2500.0, can_hi_w=2000.0
+    )
 
 
 def test_discharge_on_l2_is_irrelevant_to_a_peak_on_l3() -> None:
@@ -44,6 +47,22 @@ def test_batteries_are_named_in_the_order_of_use() -> None:
     found = support(Phase.L1, settings, [decided("m1"), decided("m2"), decided("m3")])
     assert [i for i, _ in found.up] == ["m2", "m1"]
     assert [i for i, _ in found.down] == ["m1", "m2"]
+
+
+def test_those_on_the_phase_alone_come_before_three_phase_ones() -> None:
+    settings = home(
+        Assignment.THREE_PHASE, Assignment.L1, Assignment.THREE_PHASE, Assignment.UNASSIGNED, Assignment.L1
+    )
+    found = support(Phase.L1, settings, [decided(f"m{i}") for i in range(1, 6)])
+    assert [i for i, _ in found.up] == ["m2", "m5", "m1", "m3"]
+    assert [i for i, _ in found.down] == ["m5", "m2", "m3", "m1"]
+    assert found.down_w == pytest.approx(2 * 2500.0 + 2 * 2500.0 / 3)
+
+
+def test_what_it_can_not_do_is_no_support_whatever_the_strategy_would_give_it() -> None:
+    empty = BatteryDecision("m1", 0.0, lo_w=-800.0, hi_w=2000.0, can_lo_w=0.0, can_hi_w=2000.0)
+    found = support(Phase.L1, home(Assignment.L1), [empty])
+    assert (found.up_w, found.down) == (2000.0, ())
 
 
 def test_a_battery_that_is_not_under_control_supports_nothing() -> None:

@@ -14,6 +14,7 @@ from phasewise.engine.state import (
     Counters,
     GridState,
     PhaseState,
+    ProtectionState,
     StrategyState,
     SystemState,
 )
@@ -60,6 +61,14 @@ def make_state(
     name: str = "Garage", grid: GridState | None = None, alarms: tuple[AlarmState, ...] = ()
 ) -> SystemState:
     phase = PhaseState(-1240.5, 5.4, 230.1, 25.0, 24.0, "fresh", 1500.0, 2500.0, (), ())
+    phase = replace(
+        phase,
+        headroom_import_a=18.6,
+        headroom_export_a=29.4,
+        relief_w=-900.0,
+        missing_w=-150.0,
+        fuse_used_pct=12.5,
+    )
     lost = PhaseState(None, None, None, 25.0, 24.0, "lost", 0.0, 0.0, (), ())
     battery = BatteryState(
         id="m1",
@@ -89,6 +98,7 @@ def make_state(
         target_grid_w=0.0,
         batteries=(battery,),
         alarms=alarms,
+        protection=ProtectionState(True, True, "worst-case"),
     )
 
 
@@ -110,6 +120,13 @@ def test_values_are_in_base_units_with_their_labels() -> None:
         key("phasewise_phase_fresh", phase="L2"): 0,
         key("phasewise_phase_support_up_watts", phase="L1"): 1500.0,
         key("phasewise_phase_support_down_watts", phase="L1"): 2500.0,
+        key("phasewise_protection_active"): 1,
+        key("phasewise_phase_headroom_import_amperes", phase="L1"): 18.6,
+        key("phasewise_phase_headroom_export_amperes", phase="L1"): 29.4,
+        key("phasewise_phase_relief_watts", phase="L1"): -900.0,
+        key("phasewise_phase_missing_watts", phase="L1"): -150.0,
+        key("phasewise_phase_fuse_used_ratio", phase="L1"): 0.125,
+        key("phasewise_phase_fuse_used_ratio", phase="L2"): 0,
         key("phasewise_battery_info", battery="m1", name="Garage", phase="L1"): 1,
         key("phasewise_battery_power_watts", battery="m1"): -800.0,
         key("phasewise_battery_state_of_charge_ratio", battery="m1"): 0.555,

@@ -33,17 +33,22 @@ class Support(Struct, frozen=True):
 
 
 def support(phase: Phase, settings: Settings, decided: Sequence[BatteryDecision]) -> Support:
-    """The support that the batteries assigned to `phase` can give, from where they are told to be now."""
+    """The support that the batteries assigned to `phase` can give, from where they are told to be now.
+
+    It is what they can do, whatever the strategy allows: relief overrides it. Those on this phase alone come
+    before three-phase ones, each in the order in which relief uses them.
+    """
     up: list[tuple[str, float]] = []
     down: list[tuple[str, float]] = []
     ids = [b.id for b in settings.batteries]
     for charging, found in ((True, up), (False, down)):
-        for index in ordered(ids, settings.control.priority, charging=charging):
+        order = ordered(ids, settings.control.priority, charging=charging)
+        for index in sorted(order, key=lambda i: settings.batteries[i].phase is Assignment.THREE_PHASE):
             share = _share(settings.batteries[index].phase, phase)
             told = decided[index]
             if not share or told.command is Command.NONE:
                 continue
-            room_w = told.hi_w - told.setpoint_w if charging else told.setpoint_w - told.lo_w
+            room_w = told.can_hi_w - told.setpoint_w if charging else told.setpoint_w - told.can_lo_w
             if room_w > 0:
                 found.append((told.id, share * room_w))
     return Support(tuple(up), tuple(down))

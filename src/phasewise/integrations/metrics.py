@@ -70,6 +70,26 @@ _PHASE: _Table[PhaseState] = (
         Metric("phasewise_phase_support_down_watts", "How far batteries can lower the phase's power now."),
         lambda p: p.support_down_w,
     ),
+    (
+        Metric("phasewise_phase_headroom_import_amperes", "Current that may still be added by import."),
+        lambda p: p.headroom_import_a,
+    ),
+    (
+        Metric("phasewise_phase_headroom_export_amperes", "Current that may still be added by export."),
+        lambda p: p.headroom_export_a,
+    ),
+    (
+        Metric("phasewise_phase_fuse_used_ratio", "Thermal budget of the fuse that is used up, 0 to 1."),
+        lambda p: p.fuse_used_pct / PCT_PER_RATIO,
+    ),
+    (
+        Metric("phasewise_phase_relief_watts", "What batteries must do to keep the phase in its limits."),
+        lambda p: p.relief_w,
+    ),
+    (
+        Metric("phasewise_phase_missing_watts", "The part of the relief that batteries can't give."),
+        lambda p: p.missing_w,
+    ),
 )
 
 _BATTERY: _Table[BatteryState] = (
@@ -106,6 +126,8 @@ _ALARM = Metric("phasewise_alarm_active", "1 for each alarm that lasts.")
 _LOAD = Metric("phasewise_load_power_watts", "Estimated power of the house without the batteries.")
 _TARGET = Metric("phasewise_grid_target_power_watts", "Grid power that the strategy aims for.")
 
+_PROTECTION = Metric("phasewise_protection_active", "1 while phase protection can act, else 0.")
+
 _DECISIONS = Metric("phasewise_decisions_total", "Decisions made.")
 _DECIDE_SECONDS = Metric("phasewise_decide_seconds_total", "Time spent on deciding.")
 _TELEGRAMS = Metric("phasewise_meter_telegrams_total", "Telegrams of the meter, by what became of them.")
@@ -113,7 +135,7 @@ _WRITES = Metric("phasewise_battery_writes_total", "Setpoints applied; keep-aliv
 _FAILURES = Metric("phasewise_battery_failures_total", "Failed reads and writes.")
 
 METRICS: tuple[Metric, ...] = (
-    *(_UP, _DECISION_AGE, _BUILD, _STRATEGY, _LOAD, _TARGET),
+    *(_UP, _DECISION_AGE, _BUILD, _STRATEGY, _LOAD, _TARGET, _PROTECTION),
     *(metric for metric, _ in _GRID),
     *(metric for metric, _ in _PHASE),
     _BATTERY_INFO,
@@ -154,6 +176,7 @@ def _of_state(state: SystemState) -> Iterator[tuple[Metric, list[Sample]]]:
     yield _STRATEGY, [(strategy, 1)]
     yield _LOAD, [({}, state.load_w)]
     yield _TARGET, [({}, state.target_grid_w)]
+    yield _PROTECTION, [({}, float(state.protection.active))]
     for grid_metric, of_grid in _GRID:
         yield grid_metric, [({}, of_grid(state.grid))]
     for phase_metric, of_phase in _PHASE:
