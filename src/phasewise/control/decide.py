@@ -119,7 +119,7 @@ class _Split(Struct, frozen=True):
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     """What is to be thought of each battery; one that was found out is known by its reading from now on."""
     healths = [
-        health_of.judge(health, battery, seen, snapshot.time_s)
+        health_of.judge(health, battery, seen, snapshot.time_s, memory.estimate.load_w)
         for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
     ]
     found_out = [h.id for was, h in zip(memory.health, healths, strict=True) if health_of.lost_trust(was, h)]
@@ -278,7 +278,9 @@ def _remember(
         estimate=forget_load(estimated) if lost else estimated,
         health=tuple(
             [
-                health_of.note_command(health, told[health.id], now_s) if health.id in told else health
+                health_of.note_command(health, told[health.id], now_s, estimated.load_w)
+                if health.id in told
+                else health
                 for health in memory.health
             ]
         ),

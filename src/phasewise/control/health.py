@@ -12,6 +12,8 @@ OBEYS = 0.2
 """A unit within this share of its command obeys; a unit below this share of it does not follow at all."""
 SETTLE_S = DEAD_TIME_MAX_S + 2500.0 / RAMP_MIN_W_S
 """The slowest admissible unit has arrived by then."""
+SHOWS_W = 400.0
+"""Less is lost among the appliances of a house."""
 DEAF_EXCLUDE_S = 15.0
 """From the first missed command, through one wake-up, to exclusion."""
 EXCLUDED_S = 300.0
@@ -29,9 +31,16 @@ SOC_HYSTERESIS_PCT = 1.0
 
 
 def judge(
-    health: HealthMemory, settings: BatterySettings, battery: BatterySnapshot, now_s: float
+    health: HealthMemory,
+    settings: BatterySettings,
+    battery: BatterySnapshot,
+    now_s: float,
+    load_w: float | None = None,
 ) -> HealthMemory:
-    """What is to be thought of a battery after its newest reading."""
+    """What is to be thought of a battery after its newest reading.
+
+    `load_w`: the house's load as estimated by then, import positive; None while unknown.
+    """
     reading = battery.reading
     if reading is None or not battery.reachable or reading.time_s <= health.judged_s:
         return health
@@ -46,7 +55,7 @@ def judge(
             health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
         health = _judge_direction(health, commanded_w, power_w, reading.time_s)
         if reading.time_s - health.steady_since_s >= SETTLE_S:
-            health = _judge_delivery(health, settings, commanded_w, power_w, now_s)
+            health = _judge_delivery(health, settings, power_w, now_s, load_w)
     return replace(health, read_w=power_w)
 
 
@@ -84,20 +93,36 @@ def _judge_direction(health: HealthMemory, commanded_w: float, power_w: float, t
 
 
 def _judge_delivery(
-    health: HealthMemory, settings: BatterySettings, commanded_w: float, power_w: float, now_s: float
+    health: HealthMemory, settings: BatterySettings, power_w: float, now_s: float, load_w: float | None
 ) -> HealthMemory:
     """A settled unit obeys, follows in part (it has a limit of its own), or is deaf."""
+    commanded_w = health.commanded_w or 0.0
     error_w = abs(power_w - commanded_w)
     if abs(commanded_w) <= SMALL_W:
         deaf = error_w > 3 * SMALL_W
     else:
         deaf = power_w * commanded_w <= 0 or abs(power_w) < OBEYS * abs(commanded_w)
+    if deaf and _shows_on_the_meter(health, commanded_w - power_w, load_w):
+        # It is its telemetry that does not follow.
+        return replace(health, deaf_since_s=None)
     if deaf:
         return _deaf(health, now_s)
     health = replace(health, deaf_since_s=None)
     if abs(commanded_w) <= SMALL_W:
         return health
     return _learn_cap(health, settings, commanded_w, abs(power_w), error_w)
+
+
+def _shows_on_the_meter(health: HealthMemory, missing_w: float, load_w: float | None) -> bool:
+    """Whether the meter says that the battery does what it was told, whatever its reading says.
+
+    What a battery fails to give counts as load. So if the load is as it was when the battery was told,
+    nothing is missing.
+    """
+    if load_w is None or health.steady_load_w is None or abs(missing_w) < SHOWS_W:
+        return False
+    grown_w = load_w - health.steady_load_w
+    return abs(grown_w + missing_w) > abs(grown_w)
 
 
 def _deaf(health: HealthMemory, now_s: float) -> HealthMemory:
@@ -139,14 +164,16 @@ def _lower(before_w: float | None, after_w: float | None) -> bool:
     return after_w is not None and (before_w is None or after_w < before_w)
 
 
-def note_command(health: HealthMemory, setpoint_w: float, now_s: float) -> HealthMemory:
-    """Remember what a battery was told now."""
+def note_command(
+    health: HealthMemory, setpoint_w: float, now_s: float, load_w: float | None = None
+) -> HealthMemory:
+    """Remember what a battery was told now, and what the house drew then."""
     commanded_w = health.commanded_w
     if setpoint_w == commanded_w:
         return replace(health, wake=False) if health.wake else health
     health = replace(health, commanded_w=setpoint_w, commanded_s=now_s, wake=False)
     if commanded_w is None or abs(setpoint_w - health.steady_w) > max(SMALL_W, OBEYS * abs(health.steady_w)):
-        health = replace(health, steady_since_s=now_s, steady_w=setpoint_w)
+        health = replace(health, steady_since_s=now_s, steady_w=setpoint_w, steady_load_w=load_w)
     if commanded_w is None or setpoint_w * commanded_w <= 0:
         health = replace(health, sign_since_s=now_s, sign_read_w=health.read_w)
     return health

@@ -34,8 +34,8 @@ SLOWEST_CADENCE_S = 10.5
 """A meter slower than 10 s cannot protect a phase; half a second for jitter."""
 SAMPLES_TO_TRUST = 2
 """A phase that was lost counts again after so many samples in a row: one may be the tail of a fault."""
-REACTIVE_DECAY_S = 120.0
-"""Minutes: a compressor that stopped may start again."""
+REACTIVE_DECAY_S = 300.0
+"""Minutes: a compressor that stopped may start again. Whole amps show it only now and then."""
 BOUND_S = 30.0
 """For so long after a limit bound, room is given back gradually."""
 GIVE_BACK_S = 4.0
