@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from phasewise.explain import alarm_text
 from phasewise.mapping.plausibility import (
     KEEP_S,
-    PROOF,
+    Fits,
     PlausibilityMemory,
     advance,
     evidence_text,
@@ -128,10 +128,69 @@ def test_slow_readings_do_not_mislead(telemetry_s: float, late_s: float, meter_s
 
 def test_silent_before_there_are_enough_moves() -> None:
     wrong = settings_of("L2", "L1")
-    memory = live(wrong, handovers, ["L1", "L2"], until_s=(2.0 * PROOF - 1.0) * EVERY_S)
-    assert 0 < findings(memory, wrong)[0].moves < 2.0 * PROOF
+    memory = live(wrong, handovers, ["L1", "L2"], until_s=11.5 * EVERY_S)
+    assert findings(memory, wrong)[0].moves == 11
     assert doubted(memory, wrong) == {}
-    assert doubted(live(wrong, handovers, ["L1", "L2"], memory=memory), wrong) != {}
+    memory = live(wrong, handovers, ["L1", "L2"], memory=memory, until_s=6.0 * EVERY_S)
+    assert set(doubted(memory, wrong)) == {"m0", "m1"}
+
+
+def test_a_phase_that_fits_better_but_badly_is_not_named() -> None:
+    def battery(fit: float) -> PlausibilityMemory:
+        ahead = 40.0 * (fit - 0.2) ** 2
+        fits = (8.0, 40.0 * fit, 8.0)
+        fits_l2 = Fits("m0", 0.0, 0.0, 0.0, 0.0, moves=40, weight=40.0, fits=fits, spread=(ahead, 0.0, ahead))
+        return PlausibilityMemory(batteries=(fits_l2,))
+
+    assert doubted(battery(0.7), settings_of("L1")) == {}
+    assert doubted(battery(0.8), settings_of("L1")) == {"m0": Phase.L2}
+
+
+def test_moves_of_one_pulsing_load_count_once_a_minute() -> None:
+    settings = settings_of("L1")
+    memory = live(settings, lambda now_s: (500.0 * (now_s // 20.0 % 2),), ["L1"], until_s=1200.0)
+    assert 10 <= findings(memory, settings)[0].moves <= 1200.0 / 60.0
+
+
+def test_a_slow_drift_is_no_move_and_a_long_ramp_is_judged_in_parts() -> None:
+    def ramp(w_s: float) -> Callable[[float], tuple[float]]:
+        """Up for 80 s, at rest for 40 s, down for 80 s, and so on."""
+        return lambda now_s: (w_s * min(now_s % 240.0, 80.0) - w_s * max(now_s % 240.0 - 120.0, 0.0) / 1.5,)
+
+    settings = settings_of("L1")
+    assert findings(live(settings, ramp(12.0), ["L1"]), settings)[0].moves == 0
+    assert findings(live(settings, ramp(40.0), ["L1"]), settings)[0].moves > ENOUGH / 2.0
+
+
+def test_a_battery_that_turns_back_at_once_has_moved() -> None:
+    settings = settings_of("L1")
+    memory = live(settings, lambda now_s: (600.0 * (now_s % EVERY_S < 4.0),), ["L1"], telemetry_s=4.0)
+    assert findings(memory, settings)[0].moves >= ENOUGH - 1
+
+
+def test_a_meter_that_is_older_than_it_is_thought_to_be_shows_the_move_all_the_same() -> None:
+    def younger(snapshot: Snapshot) -> Snapshot:
+        assert snapshot.grid is not None
+        return msgspec.structs.replace(
+            snapshot, grid=msgspec.structs.replace(snapshot.grid, sample_age_s=0.0)
+        )
+
+    settings = settings_of("L2", "L1")
+    memory = live(settings, handovers, ["L1", "L2"], telemetry_s=1.0, change=younger)
+    assert findings(memory, settings)[0].moves >= ENOUGH - 2
+    assert set(doubted(memory, settings)) == {"m0", "m1"}
+
+
+def test_the_same_picture_again_changes_nothing() -> None:
+    settings = settings_of("L2", "L1")
+    seen: list[Snapshot] = []
+
+    def keep(snapshot: Snapshot) -> Snapshot:
+        seen.append(snapshot)
+        return snapshot
+
+    memory = live(settings, handovers, ["L1", "L2"], change=keep)
+    assert advance(memory, seen[-1], settings) == memory
 
 
 def test_a_step_that_all_share_tells_nothing() -> None:
@@ -297,12 +356,21 @@ def test_no_judgement_where_phases_mean_nothing(site: Site) -> None:
     assert findings(learnt, settings) == ()
 
 
+def test_one_reading_that_is_no_number_is_passed_over() -> None:
+    def now_and_then(snapshot: Snapshot) -> Snapshot:
+        return _not_a_number(snapshot) if snapshot.time_s % 7.0 == 0.0 else snapshot
+
+    settings = settings_of("L1", "L2")
+    memory = live(settings, handovers, ["L1", "L2"], change=now_and_then, telemetry_s=1.0)
+    assert [finding.moves for finding in findings(memory, settings)] == [ENOUGH - 1, ENOUGH - 1]
+
+
 def test_a_gap_in_a_batterys_readings_is_no_move() -> None:
     def gaps(snapshot: Snapshot) -> Snapshot:
-        return snapshot if snapshot.time_s % EVERY_S < 60.0 else _unreachable(snapshot)
+        return snapshot if snapshot.time_s % EVERY_S < 90.0 else _unreachable(snapshot)
 
     def hidden(now_s: float) -> tuple[float]:
-        return (400.0 * ((now_s + 30.0) // EVERY_S % 2),)
+        return (400.0 * ((now_s + 15.0) // EVERY_S % 2),)
 
     settings = settings_of("L2")
     assert findings(live(settings, hidden, ["L1"]), settings)[0].moves > 0
