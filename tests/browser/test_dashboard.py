@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
-from homes import battery, phase, three_phase_home, with_alarm, with_battery, with_phase, with_strategy
+from homes import (
+    battery,
+    phase,
+    three_phase_home,
+    with_alarm,
+    with_battery,
+    with_phase,
+    with_protection,
+    with_strategy,
+)
 from msgspec.structs import replace
 from playwright.sync_api import Locator, Page, expect
 
@@ -47,6 +56,36 @@ def test_shows_the_grid_and_each_phase_with_its_direction(page: Page) -> None:
         for text in texts:
             expect(phase_card(page, name)).to_contain_text(text)
     expect(page.get_by_role("region", name="Status")).to_contain_text("L3 is near its limit: 23 A of 24 A.")
+
+
+def test_protection_at_work_is_seen_on_its_phase(page: Page, daemon: FakeDaemon) -> None:
+    home = with_protection(three_phase_home())
+    heated = {"relief_w": -1200.0, "missing_w": -300.0, "binding": True, "fuse_used_pct": 61.0}
+    home = with_phase(home, "L3", current_a=26.0, headroom_import_a=-2.0, headroom_export_a=50.0, **heated)
+    daemon.state = with_phase(home, "L2", freshness="lost", power_w=None, current_a=None)
+    for text in ("2 A over the import limit", "lowered by 1.20 kW", "300 W more than", "Fuse heat 61 %"):
+        expect(phase_card(page, "L3")).to_contain_text(text)
+    expect(page.get_by_role("region", name="Phases")).to_contain_text("Phase protection is on.")
+    expect(phase_card(page, "L2")).to_contain_text("Lost")
+    expect(phase_card(page, "L2")).not_to_contain_text("Room")
+    expect(phase_card(page, "L1")).to_contain_text("Room 32.1 A import, 15.9 A export")
+
+
+def test_before_the_first_battery_gets_a_phase_it_says_what_that_means(
+    page: Page, daemon: FakeDaemon
+) -> None:
+    home = with_protection(three_phase_home(), active=False)
+    for battery_id in ("m1", "m2"):
+        home = with_battery(home, battery_id, phase="unassigned")
+    daemon.state = home
+    expect(page.get_by_role("region", name="Phases")).to_contain_text("can't act yet: no battery has a phase")
+    card = battery_card(page, "Garage")
+    card.get_by_role("button", name=re.compile("^Phase of")).click()
+    expect(card).not_to_contain_text("safe on every phase")
+    card.get_by_label(re.compile("Which phase")).select_option(label="L1")
+    expect(card).to_contain_text(
+        "Until Attic and Shed have one too, they do only what is safe on every phase"
+    )
 
 
 def test_gauge_is_spoken_and_drawn_on_the_right_side(page: Page) -> None:
