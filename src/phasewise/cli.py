@@ -98,6 +98,9 @@ def check(config: ConfigPath, as_json: AsJson = False) -> None:
     for battery in loaded.settings().batteries:
         limits = f"-{battery.max_discharge_w:g} to +{battery.max_charge_w:g} W"
         out.print(f"  {battery.id}: {battery.name}, phase {battery.phase}, {limits}", markup=False)
+    for what, source in (("prices", loaded.prices), ("forecast", loaded.forecast)):
+        if source is not None:
+            out.print(f"  {what} from {source.driver}", markup=False)
 
 
 @cli.command()

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from phasewise.app import Application
+from phasewise.cli import cli
 from phasewise.demo import CONFIG, InProcess
 from phasewise.engine.state import PricesState
 from phasewise.registry import load_plugins
@@ -93,3 +96,11 @@ async def test_a_source_that_fails_is_said_and_control_goes_on(tmp_path: Path, u
         assert "nowhere.csv cannot be read: No such file" in prices.problem
         before = app.counters().decisions
         await until(lambda: app.counters().decisions > before + 20)
+
+
+def test_check_says_whom_it_would_ask(tmp_path: Path) -> None:
+    path = tmp_path / "home.yaml"
+    path.write_text("meter: {driver: dsmr, url: 'tcp://127.0.0.1:23'}\nbatteries: []\n" + PRICES)
+    result = CliRunner().invoke(cli, ["check", str(path)])
+    assert result.exit_code == 0
+    assert "  prices from file\n  forecast from file\n" in result.output

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_fakes import local
+from source_fakes import local, place
 
 from phasewise.config import parse_config
 from phasewise.model.prices import MarketPrice, PriceFormula, TariffPeriod, price_at
 from phasewise.registry import load_plugins
+from phasewise.sources.base import SourceOptions
 from phasewise.sources.tariff import applied, with_tariff
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,3 +75,13 @@ def test_every_key_of_every_source_is_documented() -> None:
             assert f"`{name}`" in text
             for key in source.options_model.model_fields:
                 assert f"`{key}`" in text, (page, name, key)
+
+
+def test_a_source_takes_only_its_own_options() -> None:
+    class Others(SourceOptions):
+        """Of nobody."""
+
+    plugins = load_plugins()
+    for source in (*plugins.prices.values(), *plugins.forecasts.values()):
+        with pytest.raises(TypeError, match="are needed, not Others"):
+            source.from_options(Others(), place())

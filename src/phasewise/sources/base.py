@@ -11,7 +11,7 @@ and tomorrow; what it does not know yet is absent, not an error. Sources are fou
 """
 
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypeVar
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
@@ -48,6 +48,16 @@ class SourceOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Own = TypeVar("Own", bound=SourceOptions)
+
+
+def own(options: SourceOptions, model: type[Own]) -> Own:
+    """The same options with the type that a source gave to the configuration. Raises TypeError."""
+    if not isinstance(options, model):
+        raise TypeError(f"{model.__name__} are needed, not {type(options).__name__}")
+    return options
 
 
 class SourcePlace(Struct, frozen=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from phasewise.model.prices import MarketPrice
 from phasewise.sources import checks
-from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceRefused
+from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceRefused, own
 from phasewise.sources.checks import Span
 from phasewise.sources.days import market_days
 from phasewise.sources.web import get, session, shown
@@ -56,8 +56,7 @@ class EnergyZeroPrices:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, EnergyZeroOptions):
-            raise TypeError(f"EnergyZeroPrices needs EnergyZeroOptions, not {type(options).__name__}")
+        own(options, EnergyZeroOptions)
         return cls(place)
 
     async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:

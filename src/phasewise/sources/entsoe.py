@@ -22,6 +22,7 @@ from phasewise.sources.base import (
     SourcePlace,
     SourceRefused,
     SourceUnreachable,
+    own,
 )
 from phasewise.sources.checks import Span
 from phasewise.sources.days import today_and_tomorrow
@@ -96,9 +97,7 @@ class EntsoePrices:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, EntsoeOptions):
-            raise TypeError(f"EntsoePrices needs EntsoeOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, EntsoeOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:
         """Today and, once it is known, tomorrow. Raises SourceError."""

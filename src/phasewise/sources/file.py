@@ -10,7 +10,7 @@ from pydantic import field_validator
 from phasewise.model.forecast import ForecastInterval
 from phasewise.model.prices import MarketPrice
 from phasewise.sources import checks
-from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable
+from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable, own
 from phasewise.sources.checks import Span
 from phasewise.sources.rows import (
     ForecastRowOptions,
@@ -63,9 +63,7 @@ class PriceFile:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has not opened the file yet."""
-        if not isinstance(options, PriceFileOptions):
-            raise TypeError(f"PriceFile needs PriceFileOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, PriceFileOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:
         """Everything in the file. Raises SourceError."""
@@ -89,9 +87,7 @@ class ForecastFile:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has not opened the file yet."""
-        if not isinstance(options, ForecastFileOptions):
-            raise TypeError(f"ForecastFile needs ForecastFileOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, ForecastFileOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[ForecastInterval, ...]:
         """Everything in the file. Raises SourceError."""

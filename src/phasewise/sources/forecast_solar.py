@@ -11,7 +11,7 @@ from yarl import URL
 
 from phasewise.model.forecast import ForecastInterval
 from phasewise.sources import checks
-from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable
+from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable, own
 from phasewise.sources.checks import Span
 from phasewise.sources.web import session
 
@@ -55,9 +55,7 @@ class ForecastSolarForecast:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, ForecastSolarOptions):
-            raise TypeError(f"ForecastSolarForecast needs ForecastSolarOptions, not {type(options).__name__}")
-        return cls(options)
+        return cls(own(options, ForecastSolarOptions))
 
     async def fetch(self, now_utc_s: float) -> tuple[ForecastInterval, ...]:
         """Today and the days that the service knows. Raises SourceError."""

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from phasewise.model.forecast import ForecastInterval
 from phasewise.model.prices import MarketPrice
 from phasewise.sources import checks
-from phasewise.sources.base import SourceOptions, SourcePlace, SourceRefused
+from phasewise.sources.base import SourceOptions, SourcePlace, SourceRefused, own
 from phasewise.sources.checks import Span
 from phasewise.sources.days import local_day, today_and_tomorrow
 from phasewise.sources.rows import (
@@ -65,9 +65,7 @@ class PriceHttpJson:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, PriceHttpOptions):
-            raise TypeError(f"PriceHttpJson needs PriceHttpOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, PriceHttpOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:
         """Everything that is answered. Raises SourceError."""
@@ -88,9 +86,7 @@ class ForecastHttpJson:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, ForecastHttpOptions):
-            raise TypeError(f"ForecastHttpJson needs ForecastHttpOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, ForecastHttpOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[ForecastInterval, ...]:
         """Everything that is answered. Raises SourceError."""

@@ -16,7 +16,7 @@ from pynordpool import (
 
 from phasewise.model.prices import MarketPrice
 from phasewise.sources import checks
-from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable
+from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceUnreachable, own
 from phasewise.sources.checks import Span
 from phasewise.sources.days import market_days
 from phasewise.sources.web import session, shown
@@ -51,9 +51,7 @@ class NordPoolPrices:
     @classmethod
     def from_options(cls, options: SourceOptions, place: SourcePlace) -> Self:
         """A source that has asked nobody yet."""
-        if not isinstance(options, NordPoolOptions):
-            raise TypeError(f"NordPoolPrices needs NordPoolOptions, not {type(options).__name__}")
-        return cls(options, place)
+        return cls(own(options, NordPoolOptions), place)
 
     async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:
         """Today and, once it is known, tomorrow. Raises SourceError."""
