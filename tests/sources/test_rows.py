@@ -246,3 +246,15 @@ async def test_a_power_that_cannot_be(tmp_path: Path, power: float) -> None:
     (tmp_path / "f.json").write_text(json.dumps(rows))
     with pytest.raises(SourceBadData, match="that cannot be"):
         await ForecastFile(ForecastFileOptions(file="f.json"), place(tmp_path)).fetch(NOW)
+
+
+@pytest.mark.parametrize(("minutes", "says"), [(0, "of 0 min"), (-15, "of -15 min"), (61, "of 61 min")])
+async def test_an_interval_of_an_impossible_length(tmp_path: Path, minutes: int, says: str) -> None:
+    rows = [{"start": NOW, "until": NOW + minutes * 60, "price": 0.2}]
+    with pytest.raises(SourceBadData, match=f"{says} at 2026-11-23 13:00 UTC; up to 60 min"):
+        await from_file(tmp_path, "p.json", json.dumps(rows), end="until")
+
+
+async def test_a_path_that_does_not_fit_the_answer(tmp_path: Path) -> None:
+    with pytest.raises(SourceBadData, match="'sort_by\\(@, &x\\)' does not fit the answer"):
+        await from_file(tmp_path, "p.json", '[{"x": 1}, {"x": "y"}]', path="sort_by(@, &x)")
