@@ -119,7 +119,8 @@ class InProcess(Devices):
 
     def __init__(self, plugins: Plugins, clock: FastClock) -> None:
         super().__init__(plugins, clock)
-        self._meter, self.drivers = drivers_for(demo_house(clock.now_s()), IDS, clock)
+        self.house = demo_house(clock.now_s())
+        self._meter, self.drivers = drivers_for(self.house, IDS, clock)
 
     def meter(self, config: MeterConfig) -> MeterDriver:
         return self._meter

@@ -35,11 +35,13 @@ def alarms(app: Application) -> set[str]:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int) -> AsyncIterator[tuple[Application, Path, InProcess]]:
+async def running(
+    folder: Path, port: int, *, speed: float = 60.0
+) -> AsyncIterator[tuple[Application, Path, InProcess]]:
     """The demo house in process, sixty times as fast."""
     path = folder / "home.yaml"
     path.write_text(CONFIG.format(meter="tcp://127.0.0.1:1", port=port, **URLS), encoding="utf-8")
-    clock = FastClock(60.0, utc_s=1_700_000_000.0)
+    clock = FastClock(speed, utc_s=1_700_000_000.0)
     devices = InProcess(PLUGINS, clock)
     app = Application(path, PLUGINS, clock=clock, devices=devices)
     ready = asyncio.Event()

@@ -245,17 +245,18 @@ def _look(run: IdentifyRun, snapshot: Snapshot) -> IdentifyRun:
 
 def _late(run: IdentifyRun, snapshot: Snapshot) -> Danger | None:
     """Why the battery is given up, if it does not do what it is told."""
-    cadence_s = settings_of(run.battery_id, run.settings).capabilities.read_cadence_s
-    within_s = FOLLOW_S + FOLLOW_READINGS * cadence_s + (0.0 if run.levels else IDLE_WITHIN_S)
-    if run.arrived_s is not None or snapshot.time_s - run.level_s <= within_s:
-        return None
     reading = seen_of(run.battery_id, snapshot).reading
     power_w = (reading.ac_power_w if reading is not None else None) or 0.0
-    told_w = run.power_w
-    said = f"it was told {told_w:.0f} W and is at {power_w:.0f} W after {within_s:.0f} s"
-    if told_w * power_w < 0 and abs(power_w) > IDLE_W:
+    told_w, after_s = run.power_w, snapshot.time_s - run.level_s
+    said = f"it was told {told_w:.0f} W and is at {power_w:.0f} W after {after_s:.0f} s"
+    if len(run.levels) == 1 and told_w * power_w < 0 and abs(power_w) > IDLE_W:
+        # It comes from rest, so this is no late reading of another level.
         text = f"The battery runs the wrong way: {said}. The sign of its power is wrong; check its set-up."
         return Danger(Code.WRONG_DIRECTION, text)
+    cadence_s = settings_of(run.battery_id, run.settings).capabilities.read_cadence_s
+    within_s = FOLLOW_S + FOLLOW_READINGS * cadence_s + (0.0 if run.levels else IDLE_WITHIN_S)
+    if run.arrived_s is not None or after_s <= within_s:
+        return None
     what = "does not move" if abs(power_w) <= IDLE_W and told_w else "does not follow"
     text = f"The battery {what}: {said}. See whether it takes commands at all, or is held back by a limit."
     return Danger(Code.NOT_FOLLOWING, text)
