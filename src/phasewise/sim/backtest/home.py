@@ -85,8 +85,8 @@ def recorded_home(steps: tuple[Step, ...], path: Path, *, pv_peak_w: float, seed
     return Home(steps, _loads(steps, phases_w), _pv(steps, pv_peak_w, seed))
 
 
-def forecast_w(home: Home) -> tuple[float, ...]:
-    """Net load per step as one could have expected it at the day's begin: from days before, by habit.
+def forecast_w(home: Home) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(load, PV) per step as one could have expected them on the day before: by habit.
 
     The house: the mean of the same quarter of the last four days of that weekday; before there is one, of the
     newest known day. The sun: the mean of the same quarter of the last seven known days. Known are days up to
@@ -98,15 +98,16 @@ def forecast_w(home: Home) -> tuple[float, ...]:
         known = [powers_w[at[day, slot]] for day in days if (day, slot) in at]
         return sum(known) / len(known) if known else None
 
-    found = []
+    loads, suns = [], []
     for step in home.steps:
         weeks = [step.day - 7 * week for week in range(1, LOAD_WEEKS + 1)]
         load_w = mean(home.load_w, weeks, step.slot)
         if load_w is None:
             load_w = mean(home.load_w, [step.day - 2], step.slot) or 0.0
         days = range(step.day - 1 - PV_DAYS, step.day - 1)
-        found.append(load_w - (mean(home.pv_w, days, step.slot) or 0.0))
-    return tuple(found)
+        loads.append(load_w)
+        suns.append(mean(home.pv_w, days, step.slot) or 0.0)
+    return tuple(loads), tuple(suns)
 
 
 def _loads(steps: Sequence[Step], phases_w: Callable[[float], Sequence[float]]) -> tuple[float, ...]:

@@ -1,12 +1,15 @@
 """Strategies over a year of prices, on a model of quarters of an hour with losses."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from phasewise.control.plan import Mark, PairOptions, Storage, pairs
+from phasewise.control.plan import Mark, PairOptions, Storage, pairs, plan
 from phasewise.control.plan.planner import execute, final_curve, to_come
 from phasewise.model.prices import PriceInterval
+from phasewise.model.strategy_options import DynamicOptions
 from phasewise.sim.backtest.home import Home, forecast_w
 
 STORAGE = Storage(
@@ -101,6 +104,37 @@ class Stage:
         self.stored_wh = min(max(self.stored_wh + power_w * hours * into, store.floor_wh), store.ceiling_wh)
         return power_w
 
+    def _marked_w(self, mark: Mark, net_w: float, *, sells: bool) -> float:
+        """Wanted power: charge, store surplus, or give."""
+        if mark is Mark.CHEAP:
+            return self.storage.max_charge_w
+        if mark is Mark.NEUTRAL:
+            return max(-net_w, 0.0)
+        return -self.storage.max_discharge_w if sells else -net_w
+
+    def _known(self, prices: Sequence[PriceInterval]) -> list[int]:
+        """For each price interval, how many are known when it begins."""
+        starts = [price.start_utc_s for price in prices]
+        found = []
+        for begin, until, known in horizons(self.home):
+            end_s = self.prices[known - 1].end_utc_s
+            count = bisect_left(starts, end_s)
+            first = bisect_left(starts, self.prices[begin].start_utc_s)
+            last = bisect_left(starts, self.prices[until - 1].end_utc_s)
+            found += [count] * (last - first)
+        return found
+
+    def _means(self, powers_w: Sequence[float], prices: Sequence[PriceInterval]) -> list[float]:
+        """Mean per price interval of what is given per step."""
+        sums, counts = [0.0] * len(prices), [0] * len(prices)
+        index = 0
+        for price, power_w in zip(self.prices, powers_w, strict=True):
+            while price.start_utc_s >= prices[index].end_utc_s:
+                index += 1
+            sums[index] += power_w
+            counts[index] += 1
+        return [total / count for total, count in zip(sums, counts, strict=True)]
+
     # The strategies. Each yields one power per step.
 
     def nothing(self) -> Run:
@@ -114,14 +148,11 @@ class Stage:
 
     def by_marks(self, marks: Sequence[Mark], *, sells: bool) -> Run:
         """Charge at full power when cheap. When expensive sell, between store surplus; or cover the house."""
-        store = self.storage
         for mark, net_w in zip(marks, self.net_w, strict=True):
-            if mark is Mark.CHEAP:
-                yield store.max_charge_w
-            elif mark is Mark.EXPENSIVE:
-                yield -store.max_discharge_w if sells else -net_w
+            if mark is Mark.NEUTRAL and not sells:
+                yield -net_w
             else:
-                yield max(-net_w, 0.0) if sells else -net_w
+                yield self._marked_w(mark, net_w, sells=sells)
 
     def planned(self, expected_w: Sequence[float]) -> Run:
         """Plan whenever more becomes known: at midnight and at 13:00, as far as prices are known then.
@@ -136,6 +167,25 @@ class Stage:
                 yield execute(
                     self.prices[index], self.storage, self.net_w[index], after, self.stored_wh
                 ).battery_w
+
+    def by_planned_marks(
+        self, sun_w: Sequence[float], prices: Sequence[PriceInterval], *, sells: bool
+    ) -> Run:
+        """As the strategy `dynamic` does with its planner and its defaults: a mark per price interval.
+
+        Cheap: charge at full power. Neutral: store surplus. Expensive: cover the house, or sell.
+        """
+        options, known = DynamicOptions(), self._known(prices)
+        sun_of = self._means(sun_w, prices)
+        index = 0
+        for price_index, price in enumerate(prices):
+            until = known[price_index]
+            load_w = [options.expected_load_w - sun for sun in sun_of[price_index:until]]
+            now = replace(self.storage, stored_wh=self.stored_wh)
+            mark = plan(prices[price_index:until], now, load_w, wear_eur_kwh=options.min_spread_eur_kwh)
+            while index < len(self.prices) and self.prices[index].start_utc_s < price.end_utc_s:
+                yield self._marked_w(mark.intervals[0].mark, self.net_w[index], sells=sells)
+                index += 1
 
     def clairvoyant(self) -> Run:
         """The least that was possible, knowing all prices, loads and sun of the whole time."""
@@ -184,7 +234,11 @@ def backtest(
     progress("pair matching")
     courses.append(_best_pairs(stage, prices, time_zone, without.row.cost_eur, sells=False))
     courses.append(_best_pairs(stage, prices, time_zone, without.row.cost_eur, sells=True))
-    add("planner, forecast by habit", stage.planned(forecast_w(home)))
+    load_w, sun_w = forecast_w(home)
+    for sells, does in ((False, "cover the house"), (True, "sell")):
+        add(f"plan's marks, {does}", stage.by_planned_marks(sun_w, prices, sells=sells))
+    habit_w = [load - sun for load, sun in zip(load_w, sun_w, strict=True)]
+    add("planner, forecast by habit", stage.planned(habit_w))
     add("planner, perfect forecast", stage.planned(stage.net_w))
     add("clairvoyant optimum", stage.clairvoyant())
     return tuple(courses)
