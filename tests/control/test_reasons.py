@@ -15,7 +15,7 @@ from phasewise.model import Reason, ReasonCode
 
 def reasons(units: Sequence[Unit], given_w: list[float], wanted_w: float) -> list[tuple[Reason, ...]]:
     room = Room(units, given_w, [u.lo_w for u in units], [u.hi_w for u in units], None)
-    return reasons_of(units, Steered(given_w, [0.0] * len(units), room), wanted_w)
+    return reasons_of(units, Steered(given_w, [0.0] * len(units), room, wanted_w >= 0), wanted_w)
 
 
 def limited(battery_id: str, lo_w: float, hi_w: float) -> Unit:

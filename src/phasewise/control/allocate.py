@@ -62,6 +62,8 @@ class Ground(Struct, frozen=True):
     powers_w: list[float]
     relief_w: list[float]
     """What each unit does for its phase, because the phase must have it."""
+    room: Room
+    """Where these units take room, whatever their powers and boxes in it."""
 
 
 class Shares(Struct, frozen=True):
@@ -113,19 +115,19 @@ def _filled(
 ) -> tuple[Room, Ground]:
     ground = ground_of(units, preference.orders, limits)
     rest_w = wanted_w - sum(ground.powers_w)
-    room = one_way(units, ground, limits, up=rest_w > 0)
+    room = one_way(units, ground, up=rest_w > 0)
     fill(room, rest_w, preference)
     return room, ground
 
 
-def one_way(units: Sequence[Unit], ground: Ground, limits: Limits | None, *, up: bool) -> Room:
+def one_way(units: Sequence[Unit], ground: Ground, *, up: bool) -> Room:
     """The room above (or below) the ground: no unit goes the other way."""
     at_w = ground.powers_w
     if up:
         lo_w, hi_w = list(at_w), [max(w, unit.hi_w) for w, unit in zip(at_w, units, strict=True)]
     else:
         lo_w, hi_w = [min(w, unit.lo_w) for w, unit in zip(at_w, units, strict=True)], list(at_w)
-    return Room(units, list(at_w), lo_w, hi_w, limits)
+    return ground.room.again(list(at_w), lo_w, hi_w)
 
 
 # --- the ground: relief, and what units must do anyway -------------------------------------------
@@ -133,26 +135,29 @@ def one_way(units: Sequence[Unit], ground: Ground, limits: Limits | None, *, up:
 
 def ground_of(units: Sequence[Unit], orders: Orders, limits: Limits | None) -> Ground:
     """Each unit at the power nearest to 0 that its box allows, moved as far as its phase demands."""
-    base_w = [min(max(0.0, unit.lo_w), unit.hi_w) for unit in units]
+    base_w = [unit.lo_w if unit.lo_w > 0.0 else (unit.hi_w if unit.hi_w < 0.0 else 0.0) for unit in units]
+    room = Room(units, base_w, base_w, base_w, limits)
     if limits is None:
-        return Ground(base_w, [0.0] * len(units))
-    powers_w = [
-        min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w) if limits.confines(unit) else power_w
-        for unit, power_w in zip(units, base_w, strict=True)
-    ]
-    own_lo_w = [min(unit.can_lo_w, w) for unit, w in zip(units, powers_w, strict=True)]
-    own_hi_w = [max(unit.can_hi_w, w) for unit, w in zip(units, powers_w, strict=True)]
-    room = Room(units, powers_w, own_lo_w, own_hi_w, limits)
+        return Ground(base_w, [0.0] * len(units), room)
+    powers_w = list(base_w)
+    for index in room.confined:
+        unit = units[index]
+        powers_w[index] = min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w)
     relief_w = [0.0] * len(units)
-    if any(_excess_w(room, limits, p) for p in range(3)):
-        before_w = list(powers_w)
-        _relieve(room, limits, orders)
-        relief_w = [after - before for after, before in zip(room.powers_w, before_w, strict=True)]
-    if room.confined:
-        # What relief left outside stays outside, but is not to be made worse.
-        room = Room(units, room.powers_w, own_lo_w, own_hi_w, limits)
-        _go_home(room, base_w, orders)
-    return Ground(room.powers_w, relief_w)
+    outside = any(_excess_w(room, limits, p) for p in range(3))
+    if outside or room.confined:
+        own_lo_w = [min(unit.can_lo_w, w) for unit, w in zip(units, powers_w, strict=True)]
+        own_hi_w = [max(unit.can_hi_w, w) for unit, w in zip(units, powers_w, strict=True)]
+        room = room.again(powers_w, own_lo_w, own_hi_w)
+        if outside:
+            before_w = list(powers_w)
+            _relieve(room, limits, orders)
+            relief_w = [after - before for after, before in zip(room.powers_w, before_w, strict=True)]
+        if room.confined:
+            # What relief left outside stays outside, but is not to be made worse.
+            room = room.again(room.powers_w, own_lo_w, own_hi_w)
+            _go_home(room, base_w, orders)
+    return Ground(room.powers_w, relief_w, room)
 
 
 def _excess_w(room: Room, limits: Limits, phase: int) -> float:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
-from phasewise.control.choose import wish
+from phasewise.control.choose import remarks, wish
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.guard import (
@@ -95,7 +95,9 @@ def decide(
         wanted_w=split.wanted_w,
         alarms=_alarms(snapshot, meter, memory.health) + failure,
     )
-    phases, alarms, protection = outcome(guarded, units, split.powers_w, split.steered, settings, snapshot)
+    phases, alarms, protection = outcome(
+        guarded, units, split.powers_w, split.steered, settings, snapshot.time_s
+    )
     memory = replace(memory, protection=protection)
     if snapshot.grid_is_new:
         used = fuses_used(snapshot, settings, memory.fuse_used, memory.fuse_s)
@@ -181,7 +183,9 @@ def _stay(memory: Memory, units: Sequence[Unit], guarded: Guard) -> _Split:
     wanted_w = memory.regulate.wanted_w or 0.0
     least_w = [min(u.lo_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
     most_w = [max(u.hi_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
-    steered = Steered(powers_w, relief_w, Room(units, list(powers_w), least_w, most_w, guarded.limits))
+    room = Room(units, list(powers_w), least_w, most_w, guarded.limits)
+    up = wanted_w >= 0
+    steered = Steered(powers_w, relief_w, room, up, room.held(up=up))
     return _Split(powers_w, reasons(units, steered, wanted_w), wanted_w, steered)
 
 
@@ -219,7 +223,7 @@ def _intent(
         for power_w in (intent.grid_target_w, intent.battery_power_w):
             if power_w is not None and not math.isfinite(power_w):
                 raise ValueError(f"{power_w} is not a power")
-        return intent, ()
+        return intent, remarks(intent)
     except Exception as error:  # noqa: BLE001 - a user's strategy may raise anything; control must not end
         detail = f"{type(error).__name__}: {error}"
         return Intent(stop=True), (Alarm(AlarmCode.STRATEGY_FAILED, Severity.ALARM, name, detail),)

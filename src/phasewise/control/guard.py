@@ -16,6 +16,7 @@ from phasewise.control.limits import Unit
 from phasewise.control.protection import (
     LOST_STEP,
     LOST_STEP_W,
+    SHARES,
     PhaseView,
     forgotten,
     is_active,
@@ -24,7 +25,6 @@ from phasewise.control.protection import (
     refusal,
     touches,
 )
-from phasewise.control.reasons import held_by_phase
 from phasewise.control.room import Limits
 from phasewise.control.steer import Steered
 from phasewise.model import (
@@ -139,12 +139,11 @@ def _take_back(units: list[Unit], seen: PhaseView, limits: Limits) -> None:
     Any of them may be the one that is on this phase. They never count as relief: only what they add
     themselves is taken back.
     """
-    if seen.box is None:
+    if seen.box is None or seen.box.lo_w <= 0.0 <= seen.box.hi_w:
         return
-    on_it = [unit for unit in units if touches(unit.phase, seen.phase)]
-    shares = [1.0 / 3.0 if unit.phase is Assignment.THREE_PHASE else 1.0 for unit in on_it]
-    over_w = sum([s * u.can_lo_w for s, u in zip(shares, on_it, strict=True)]) - seen.box.hi_w
-    under_w = seen.box.lo_w - sum([s * u.can_hi_w for s, u in zip(shares, on_it, strict=True)])
+    ordinal = seen.phase.ordinal
+    over_w = sum([SHARES[unit.phase][ordinal] * unit.can_lo_w for unit in units]) - seen.box.hi_w
+    under_w = seen.box.lo_w - sum([SHARES[unit.phase][ordinal] * unit.can_hi_w for unit in units])
     if max(over_w, under_w) <= RELIEF_LEAST_W:
         return
     for index, unit in enumerate(units):
@@ -195,7 +194,7 @@ def outcome(
     powers_w: Sequence[float],
     steered: Steered | None,
     settings: Settings,
-    snapshot: Snapshot,
+    now_s: float,
 ) -> tuple[tuple[PhaseDecision, ...], tuple[Alarm, ...], ProtectionMemory]:
     """What protection made of each phase, what a person should know, and what to remember.
 
@@ -216,7 +215,7 @@ def outcome(
     memory = guarded.memory
     if any(binding) or any(relief_w) or any(memory.relief_w):
         phases = [
-            replace(phase, bound_s=snapshot.time_s) if binding[index] else phase
+            replace(phase, bound_s=now_s) if binding[index] else phase
             for index, phase in enumerate(memory.phases)
         ]
         memory = ProtectionMemory(tuple(phases), tuple(relief_w) if any(relief_w) else ())
@@ -224,7 +223,10 @@ def outcome(
 
 
 def _binding(
-    guarded: Guard, units: Sequence[Unit], relief_w: Sequence[float], steered: Steered | None
+    guarded: Guard,
+    units: Sequence[Unit],
+    relief_w: Sequence[float],
+    steered: Steered | None,
 ) -> list[bool]:
     """Phases whose limit holds a battery back, or makes one work."""
     binding = [False, False, False]
@@ -234,16 +236,9 @@ def _binding(
                 if touches(units[index].phase, seen.phase):
                     binding[seen.phase.ordinal] = True
     if steered is not None:
-        room = steered.room
-        # A room is open in one direction only: no unit has any of its own in the other.
-        for up in (True, False):
-            for index in held_by_phase(room, up=up):
-                phase = room.phase_of(index)
-                if phase is not None:
-                    binding[phase] = True
-                else:
-                    left_w = [room.left_w(p, up=up) for p in range(3)]
-                    binding[left_w.index(min(left_w))] = True
+        for index in steered.held:
+            phase = steered.room.phase_of(index)
+            binding[steered.room.tightest(up=steered.up) if phase is None else phase] = True
     return binding
 
 
@@ -254,8 +249,7 @@ def _decided(
         return PhaseDecision(seen.phase, seen.freshness)
     sum_w = 0.0
     for battery, power_w in zip(settings.batteries, powers_w, strict=True):
-        if touches(battery.phase, seen.phase):
-            sum_w += power_w / 3.0 if battery.phase is Assignment.THREE_PHASE else power_w
+        sum_w += SHARES[battery.phase][seen.phase.ordinal] * power_w
     grid_w = seen.load_w + sum_w
     return PhaseDecision(
         phase=seen.phase,

@@ -119,9 +119,9 @@ def _shows_on_the_meter(health: HealthMemory, missing_w: float, load_w: float | 
     What a battery fails to give counts as load. So if the load is as it was when the battery was told,
     nothing is missing.
     """
-    if load_w is None or health.steady_load_w is None or abs(missing_w) < SHOWS_W:
+    if load_w is None or health.obeyed_load_w is None or abs(missing_w) < SHOWS_W:
         return False
-    grown_w = load_w - health.steady_load_w
+    grown_w = load_w - health.obeyed_load_w
     return abs(grown_w + missing_w) > abs(grown_w)
 
 
@@ -171,9 +171,11 @@ def note_command(
     commanded_w = health.commanded_w
     if setpoint_w == commanded_w:
         return replace(health, wake=False) if health.wake else health
+    if commanded_w is None or abs(health.read_w - commanded_w) <= max(SMALL_W, OBEYS * abs(commanded_w)):
+        health = replace(health, obeyed_load_w=load_w)
     health = replace(health, commanded_w=setpoint_w, commanded_s=now_s, wake=False)
     if commanded_w is None or abs(setpoint_w - health.steady_w) > max(SMALL_W, OBEYS * abs(health.steady_w)):
-        health = replace(health, steady_since_s=now_s, steady_w=setpoint_w, steady_load_w=load_w)
+        health = replace(health, steady_since_s=now_s, steady_w=setpoint_w)
     if commanded_w is None or setpoint_w * commanded_w <= 0:
         health = replace(health, sign_since_s=now_s, sign_read_w=health.read_w)
     return health

@@ -261,14 +261,13 @@ def _in_vain(over_s: float | None, grown_w: float, relief_w: float, snapshot: Sn
 def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:
     """What the batteries assigned to a phase may be doing at the meter's instant: least, most, as read."""
     lo_w = hi_w = read_w = 0.0
+    ordinal = phase.ordinal
     for battery, power in zip(settings.batteries, load.batteries, strict=True):
-        if power is None:
-            continue
-        if battery.phase.phase is phase:
-            lo_w, hi_w, read_w = lo_w + power.lo_w, hi_w + power.hi_w, read_w + power.read_w
-        elif battery.phase is Assignment.THREE_PHASE:
-            lo_w, hi_w = lo_w + THIRD * power.lo_w, hi_w + THIRD * power.hi_w
-            read_w += THIRD * power.read_w
+        share = SHARES[battery.phase][ordinal]
+        if share and power is not None:
+            lo_w += share * power.lo_w
+            hi_w += share * power.hi_w
+            read_w += share * power.read_w
     return lo_w, hi_w, read_w
 
 
@@ -378,9 +377,19 @@ def lost_phases(views: Sequence[PhaseView]) -> list[PhaseView]:
     return [seen for seen in views if seen.freshness is not Freshness.FRESH]
 
 
+SHARES: dict[Assignment, tuple[float, float, float]] = {
+    Assignment.L1: (1.0, 0.0, 0.0),
+    Assignment.L2: (0.0, 1.0, 0.0),
+    Assignment.L3: (0.0, 0.0, 1.0),
+    Assignment.THREE_PHASE: (THIRD, THIRD, THIRD),
+    Assignment.UNASSIGNED: (0.0, 0.0, 0.0),
+}
+"""Which part of a battery's power flows on each phase, as far as that is known."""
+
+
 def touches(assignment: Assignment, phase: Phase) -> bool:
     """Whether a battery so assigned feeds this phase."""
-    return assignment is Assignment.THREE_PHASE or assignment.phase is phase
+    return SHARES[assignment][phase.ordinal] > 0.0
 
 
 def forgotten(memory: ProtectionMemory) -> ProtectionMemory:

@@ -12,8 +12,6 @@ from phasewise.model import PHASES, Reason, ReasonCode
 
 WORTH_SAYING_W = 1.0
 """Smaller differences are rounding."""
-FULL_W = 2.0
-"""A phase with less room than this has none: powers are rounded to its safe side."""
 
 
 def idle_reasons(units: Sequence[Unit], idle: ReasonCode) -> list[tuple[Reason, ...]]:
@@ -35,9 +33,9 @@ def reasons(units: Sequence[Unit], steered: Steered, wanted_w: float) -> list[tu
         extra_w -= _relief(units, steered, wanted_w, found)
     if abs(extra_w) > WORTH_SAYING_W:
         _missing(units, steered, -extra_w, found)
-    for index in held_by_phase(steered.room, up=wanted_w >= 0) if steered.room.limits is not None else ():
+    for index in steered.held:
         if not any(reason.code in _OF_PHASE for reason in found[index]):
-            found[index].append(_phase_reason(steered.room, index, up=wanted_w >= 0))
+            found[index].append(_phase_reason(steered.room, index, up=steered.up))
     return [tuple(of_unit) for of_unit in found]
 
 
@@ -94,6 +92,8 @@ def _missing(
         elif (cause := _cause(index, steered, up=up)) is not None:
             own_w = u.hi_w - given_w if up else given_w - u.lo_w
             held.append((own_w, index, *cause))
+    if not units:
+        return
     if not held and not ended:
         ended.append(_of_setting(units, steered.powers_w))
     left_w = abs(missing_w)
@@ -117,7 +117,7 @@ def _cause(index: int, steered: Steered, *, up: bool) -> tuple[ReasonCode, str |
     """What keeps a unit that is not at the end of its box from giving more; None when nothing does."""
     if index in steered.waiting:
         return ReasonCode.DIRECTION_CHANGE, None
-    if steered.room.limits is not None and index in held_by_phase(steered.room, up=up):
+    if index in steered.held:
         reason = _phase_reason(steered.room, index, up=up)
         return reason.code, reason.phase
     return None
@@ -132,26 +132,10 @@ def _of_setting(units: Sequence[Unit], powers_w: Sequence[float]) -> tuple[int, 
     return coarsest, ReasonCode.STEP, None
 
 
-def held_by_phase(room: Room, *, up: bool) -> list[int]:
-    """Units that could go on by their own box, but for their phase."""
-    left_w = [room.left_w(p, up=up) for p in range(3)]
-    held = []
-    for index in range(len(room.powers_w)):
-        phase = room.phase_of(index)
-        if phase is not None:
-            tight = left_w[phase] < FULL_W
-        else:
-            tight = (index in room.three or index in room.confined) and min(left_w) < FULL_W
-        if tight and room.own_w(index, up=up) >= FULL_W:
-            held.append(index)
-    return held
-
-
 def _phase_reason(room: Room, index: int, *, up: bool) -> Reason:
     phase = room.phase_of(index)
     if phase is None:
-        left_w = [room.left_w(p, up=up) for p in range(3)]
-        phase = left_w.index(min(left_w))
+        phase = room.tightest(up=up)
     confined = index in room.confined
     code = ReasonCode.UNASSIGNED_WORST_CASE if confined else ReasonCode.PHASE_LIMIT
     return Reason(code, phase=PHASES[phase].value)

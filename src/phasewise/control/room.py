@@ -20,6 +20,15 @@ ROUNDING_W = 1e-6
 """The same for a sum of sums."""
 
 
+INFINITE = float("inf")
+FULL_W = 2.0
+"""A phase with less room than this has none: powers are rounded to its safe side."""
+_ORDINAL: dict[Assignment, int | None] = {
+    assignment: None if assignment.phase is None else assignment.phase.ordinal for assignment in Assignment
+}
+_NOWHERE: list[int | None] = []
+
+
 class Limits(Struct, frozen=True):
     """What the phases allow, in addition to each unit's own box."""
 
@@ -53,7 +62,7 @@ class Room:
         self.limits = limits
         self.coupled = False
         """Whether some unit takes room on several phases, so that who goes first decides how much goes."""
-        self._phase: list[int | None] = [None] * len(units)
+        self._phase: list[int | None] = _NOWHERE
         self._three: list[int] = []
         self._confined: list[int] = []
         self.low_w: list[float] = []
@@ -62,27 +71,48 @@ class Room:
         self.sums_w = [0.0, 0.0, 0.0]
         """Per phase: sum of the units on it."""
         if limits is not None:
+            self._place(limits)
             self._bind(limits)
 
-    def _bind(self, limits: Limits) -> None:
+    def again(self, powers_w: list[float], lo_w: list[float], hi_w: list[float]) -> "Room":
+        """A room for the same units within the same limits, with other powers and boxes."""
+        room = Room(self.units, powers_w, lo_w, hi_w, None)
+        if self.limits is not None:
+            room.limits, room.coupled = self.limits, self.coupled
+            room._phase, room._three, room._confined = self._phase, self._three, self._confined
+            room._bind(self.limits)
+        return room
+
+    def _place(self, limits: Limits) -> None:
+        """Which unit takes room where."""
+        self._phase = []
         for index, unit in enumerate(self.units):
-            power_w = self.powers_w[index]
-            phase = unit.phase.phase
-            if phase is not None:
-                self._phase[index] = phase.ordinal
-                self.sums_w[phase.ordinal] += power_w
-            elif unit.phase is Assignment.THREE_PHASE:
-                self._three.append(index)
-                for p in range(3):
-                    self.sums_w[p] += power_w * THIRD
-            elif limits.worst_case:
-                self._confined.append(index)
+            ordinal = _ORDINAL[unit.phase]
+            self._phase.append(ordinal)
+            if ordinal is None:
+                if unit.phase is Assignment.THREE_PHASE:
+                    self._three.append(index)
+                elif limits.worst_case:
+                    self._confined.append(index)
         self.coupled = bool(self._three or self._confined)
-        inf = float("inf")
+
+    def _bind(self, limits: Limits) -> None:
+        sums_w = [0.0, 0.0, 0.0]
+        for ordinal, power_w in zip(self._phase, self.powers_w, strict=True):
+            if ordinal is not None:
+                sums_w[ordinal] += power_w
+        for index in self._three:
+            third_w = self.powers_w[index] * THIRD
+            sums_w = [sum_w + third_w for sum_w in sums_w]
+        self.sums_w = sums_w
         # A phase that is outside its box already has no room left, but is not made worse by moving nothing.
-        for box, sum_w in zip(limits.boxes, self.sums_w, strict=True):
-            self.low_w.append(-inf if box is None else min(box.lo_w, sum_w))
-            self.high_w.append(inf if box is None else max(box.hi_w, sum_w))
+        for box, sum_w in zip(limits.boxes, sums_w, strict=True):
+            if box is None:
+                self.low_w.append(-INFINITE)
+                self.high_w.append(INFINITE)
+            else:
+                self.low_w.append(box.lo_w if box.lo_w < sum_w else sum_w)
+                self.high_w.append(box.hi_w if box.hi_w > sum_w else sum_w)
 
     def put(self, powers_w: Sequence[float]) -> None:
         """Set all powers at once."""
@@ -106,7 +136,7 @@ class Room:
 
     def phase_of(self, index: int) -> int | None:
         """The single phase that a unit takes room on, where limits hold."""
-        return self._phase[index]
+        return self._phase[index] if self._phase else None
 
     @property
     def confined(self) -> Sequence[int]:
@@ -175,6 +205,28 @@ class Room:
             for p in range(len(PHASES)):
                 self.sums_w[p] += by_w * THIRD
 
+    def held(self, *, up: bool) -> tuple[int, ...]:
+        """Units that could go on by their own box, but for their phase."""
+        if self.limits is None:
+            return ()
+        full = [self.left_w(p, up=up) < FULL_W for p in range(3)]
+        if not any(full):
+            return ()
+        anywhere = (*self._three, *self._confined)
+        return tuple(
+            [
+                index
+                for index, ordinal in enumerate(self._phase)
+                if (full[ordinal] if ordinal is not None else index in anywhere)
+                and self.own_w(index, up=up) >= FULL_W
+            ]
+        )
+
+    def tightest(self, *, up: bool) -> int:
+        """The phase with the least room."""
+        left_w = [self.left_w(p, up=up) for p in range(3)]
+        return left_w.index(min(left_w))
+
     def most_w(self, open_units: Sequence[int], *, up: bool, spent_w: "Spent | None" = None) -> float:
         """The most that these units can move together in one direction: exact, closed form.
 
@@ -186,7 +238,7 @@ class Room:
         anywhere = three = free = confined = 0.0
         for index in open_units:
             own_w = self.own_w(index, up=up)
-            phase = self._phase[index]
+            phase = self.phase_of(index)
             if phase is not None:
                 singles[phase] += own_w
             elif index in self._three:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from phasewise.control.allocate import (
     Ground,
+    Orders,
     Preference,
     fill,
     goal,
@@ -51,6 +52,10 @@ class Steered(Struct, frozen=True):
     """What each unit does for its phase, charging positive."""
     room: Room
     """At these powers."""
+    up: bool
+    """Whether units were to go up from where they must be."""
+    held: tuple[int, ...] = ()
+    """Units that a phase keeps from going on the way that is wanted."""
     waiting: frozenset[int] = frozenset()
     """Units that wait for others to stop working the other way."""
 
@@ -61,15 +66,17 @@ def begin(
     """The first powers: the settled split, at once."""
     ground = ground_of(units, preference.orders, limits)
     up = wanted_w >= sum(ground.powers_w)
-    room = one_way(units, ground, limits, up=up)
+    room = one_way(units, ground, up=up)
     fill(room, wanted_w - sum(room.powers_w), preference)
-    return _done(room, ground, preference.orders.of(up=up))
+    return _done(room, ground, preference.orders, up=up)
 
 
-def _done(room: Room, ground: Ground, order: Sequence[int], waiting: frozenset[int] = frozenset()) -> Steered:
-    powers_w = settle(room, order)
+def _done(
+    room: Room, ground: Ground, orders: Orders, waiting: frozenset[int] = frozenset(), *, up: bool
+) -> Steered:
+    powers_w = settle(room, orders.of(up=up))
     room.put(powers_w)
-    return Steered(powers_w, ground.relief_w, room, waiting)
+    return Steered(powers_w, ground.relief_w, room, up, room.held(up=up), waiting)
 
 
 def steer(
@@ -92,17 +99,17 @@ def steer(
     off_w = wanted_w - sum(before_w)
     ground = ground_of(units, preference.orders, limits)
     up = wanted_w >= sum(ground.powers_w)
-    room = one_way(units, ground, limits, up=up)
+    room = one_way(units, ground, up=up)
     if not look and abs(off_w) <= NEGLIGIBLE_W and _stands(before_w, room, ground):
         room.put(before_w)
         at_rest = memory if memory.turning_s is None else SteerMemory(memory.looked_s)
-        return Steered(list(before_w), ground.relief_w, room), at_rest
+        return Steered(list(before_w), ground.relief_w, room, up, room.held(up=up)), at_rest
     waiting, memory = _turn(room, ground, before_w, powers, memory, now_s, up=up)
     order = preference.orders.of(up=up)
     if abs(off_w) >= SHARE_W and preference.own_w is not None:
         fill(room, wanted_w - sum(room.powers_w), preference)
         memory = SteerMemory(now_s, memory.turning_s)
-        return _done(room, ground, order, waiting), memory
+        return _done(room, ground, preference.orders, waiting, up=up), memory
     _keep(room, before_w, order)
     if abs(off_w) >= SHARE_W:
         _share(room, wanted_w - sum(room.powers_w))
@@ -112,14 +119,14 @@ def steer(
     _follow(room, rest_w, order if (rest_w > 0) == up else order[::-1])
     if room.coupled and abs(wanted_w - sum(room.powers_w)) > NEGLIGIBLE_W:
         # Who goes first decides how much goes: only the exact split is sure to find the most.
-        room = one_way(units, ground, limits, up=up)
+        room = one_way(units, ground, up=up)
         _hold_back(room, waiting, before_w, up=up)
         fill(room, wanted_w - sum(room.powers_w), preference)
     elif look:
         goal_w = goal(sum(room.powers_w), units, preference, limits)
         _hand_over(room, goal_w, order, up=up, least_w=0.0 if preference.own_w is None else OWN_LEAST_W)
         memory = SteerMemory(now_s, memory.turning_s)
-    return _done(room, ground, order, waiting), memory
+    return _done(room, ground, preference.orders, waiting, up=up), memory
 
 
 def _stands(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:

@@ -78,8 +78,8 @@ class HealthMemory(Struct, frozen=True):
     """Since when that setpoint has stayed where it is, within STEADY_W."""
     steady_w: float = 0.0
     """Where it stayed."""
-    steady_load_w: float | None = None
-    """Estimated load of the house at the beginning of that; None while unknown."""
+    obeyed_load_w: float | None = None
+    """Estimated load of the house when it was told something new and had done the old; None while unknown."""
     sign_since_s: float = float("-inf")
     """Since when the setpoint has had the same direction."""
     sign_read_w: float = 0.0
