@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from allocation_fairness import evenest, fairest, unfairness
 from allocation_programmes import (
     Fill,
     deliverable,
-    fairest,
     fill,
     lexicographic,
     relieved,
@@ -139,8 +139,13 @@ def _judge_efficient(judgement: Judgement, task: Fill, moves_w: Sequence[float],
 def _judge_fair(
     judgement: Judgement, task: Fill, moves_w: Sequence[float], delivered_w: float, allowed: Sequence[int]
 ) -> None:
-    """On coupled sites the total is all that is defined, which is already judged."""
     if not task.is_nested:
+        right_w = evenest(task, allowed, delivered_w)
+        off_w = max(abs(move - right) for move, right in zip(moves_w, right_w, strict=True))
+        judgement.power_off_w = max(judgement.power_off_w, off_w)
+        judgement.need(
+            off_w <= COUPLED_TOLERANCE_W, lambda: f"fair: moves {list(moves_w)} W, should be {right_w} W"
+        )
         return
     off_w = unfairness(task, moves_w, allowed)
     judgement.power_off_w = max(judgement.power_off_w, off_w)
@@ -175,38 +180,3 @@ def _judge_squares(
         closest_w <= QUADRATIC_TOLERANCE_W,
         lambda: f"fair: moves {list(moves_w)} W, {closest_w} W from the quadratic programme",
     )
-
-
-def unfairness(task: Fill, moves_w: Sequence[float], allowed: Sequence[int]) -> float:
-    """How far moves on a nested site are from the optimality conditions of least sum of move^2 / size, W.
-
-    With r = move / size: all units of a group that are not at their end have the same r, none at its end
-    has more; the group of those bound by no full phase has the highest r of all.
-    """
-    units = [i for i in allowed if task.most_w[i] > 0]
-    full = [
-        math.isfinite(room_w)
-        and math.fsum(moves_w[i] for i in units if task.shares[i][p] > 0) >= room_w - TOLERANCE_W
-        for p, room_w in enumerate(task.room_w)
-    ]
-    groups = [[i for i in units if full[p] and task.shares[i][p] > 0] for p in range(3)]
-    unbound = [i for i in units if not any(i in group for group in groups)]
-    off_w = 0.0
-    highest = _level(task, moves_w, unbound, math.inf)
-    for group in (*groups, unbound):
-        level = _level(task, moves_w, group, highest)
-        for i in group:
-            equal_w = level * task.size_w[i]
-            if moves_w[i] < task.most_w[i] - TOLERANCE_W:
-                off_w = max(off_w, abs(moves_w[i] - equal_w), (level - highest) * task.size_w[i])
-            else:
-                off_w = max(off_w, moves_w[i] - equal_w)
-    return off_w
-
-
-def _level(task: Fill, moves_w: Sequence[float], group: Sequence[int], otherwise: float) -> float:
-    """Common move / size of the units that are not at their end."""
-    moving = [i for i in group if moves_w[i] < task.most_w[i] - TOLERANCE_W]
-    if not moving:
-        return otherwise
-    return sum(moves_w[i] for i in moving) / sum(task.size_w[i] for i in moving)

@@ -2,11 +2,11 @@
 
 Independent of the product: nothing here is shared with the closed forms that it judges. In the order of the
 definition: least relief (`relieved`), where unassigned units go first (`start`), how much can be delivered
-(`Fill`), and which units deliver it (`lexicographic`, `smallest_set`, `fairest`).
+(`Fill`), and which units deliver it (`lexicographic`, `smallest_set`). Equal shares: `allocation_fairness`.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -22,7 +22,7 @@ tests tell apart (1e-6 W), far above the rounding of sums of some 10 kW (1e-12 W
 Row = Sequence[float]
 
 
-def _solver() -> highspy.Highs:
+def new_solver() -> highspy.Highs:
     highs = highspy.Highs()  # type: ignore[no-untyped-call]  # the package leaves its constructor untyped
     highs.silent()
     highs.setOptionValue("threads", 1)
@@ -34,7 +34,7 @@ class Programme:
     """A linear programme over columns >= 0, solved again and again with another objective."""
 
     def __init__(self) -> None:
-        self._highs = _solver()
+        self._highs = new_solver()
         self._highs.setOptionValue("solver", "simplex")
         # Some twenty columns: looking at them first costs more than solving.
         self._highs.setOptionValue("presolve", "off")
@@ -74,7 +74,7 @@ class Programme:
 
 
 @cache
-def _programme(name: str) -> Programme:
+def programme_for(name: str) -> Programme:
     """One per purpose: setting up HiGHS costs more than solving such a small programme."""
     return Programme()
 
@@ -150,7 +150,7 @@ def _load_relief(site: AllocationSite, base_w: Sequence[float]) -> Programme:
             row = rows[4 if unit.phase == THREE_PHASE else 5]
             row[i] = row[n + i] = 1.0
     ends += [(0.0, math.inf)] * 3
-    programme = _programme("relief")
+    programme = programme_for("relief")
     programme.load(most, rows, [end[0] for end in ends], [end[1] for end in ends])
     return programme
 
@@ -227,6 +227,11 @@ class Fill:
         )
 
 
+def _beyond_rounding(value_w: float) -> float:
+    """What successive programmes leave of something used up is nothing."""
+    return value_w if value_w > 20 * SLACK_W else 0.0
+
+
 def fill(site: AllocationSite, begin: Start) -> Fill:
     """The second stage, for the direction in which the wanted sum lies."""
     left_w = site.wanted_w - math.fsum(begin.powers_w)
@@ -234,7 +239,7 @@ def fill(site: AllocationSite, begin: Start) -> Fill:
     end, used_w = (1, begin.used_up_w) if direction > 0 else (0, begin.used_down_w)
     sums_w = phase_sums(site, begin.powers_w)
     room_w = [
-        max(0.0, direction * (box[end] - total_w) - used_w) if box is not None else math.inf
+        _beyond_rounding(direction * (box[end] - total_w) - used_w) if box is not None else math.inf
         for total_w, box in zip(sums_w, site.phase_boxes, strict=True)
     ]
     most_w, free_w, shares = [], [], []
@@ -242,8 +247,8 @@ def fill(site: AllocationSite, begin: Start) -> Fill:
         worst_case = is_worst_case(site, i)
         way_w = max(0.0, direction * ((unit.hi_w if direction > 0 else unit.lo_w) - power_w))
         back_w = max(0.0, direction * (unit.at_w - power_w)) if worst_case else 0.0
-        most_w.append(way_w)
-        free_w.append(min(way_w, back_w))
+        most_w.append(_beyond_rounding(way_w))
+        free_w.append(_beyond_rounding(min(way_w, back_w)))
         shares.append((1.0, 1.0, 1.0) if worst_case else (share(unit, 0), share(unit, 1), share(unit, 2)))
     return Fill(
         direction,
@@ -263,7 +268,7 @@ def _load_fill(task: Fill, allowed: Sequence[int]) -> Programme:
     free = [task.free_w[i] if i in allowed else 0.0 for i in range(n)]
     paid = [task.most_w[i] - free[i] if i in allowed else 0.0 for i in range(n)]
     rows = [[task.shares[i][p] for i in range(n)] + [0.0] * n for p in range(3)] + [[1.0] * (2 * n)]
-    programme = _programme("fill")
+    programme = programme_for("fill")
     programme.load(paid + free, rows, [-math.inf] * 3 + [0.0], [*task.room_w, task.wanted_w])
     return programme
 
@@ -327,59 +332,3 @@ def smallest_set(task: Fill, delivered_w: float, tolerance_w: float) -> tuple[in
             if deliverable_by(task, chosen) >= delivered_w - tolerance_w:
                 return chosen
     raise AssertionError(f"all together deliver less than {delivered_w} W")
-
-
-class QuadraticProgramme:
-    """Least sum of move^2 / size over a nested site."""
-
-    def __init__(self) -> None:
-        self._highs = _solver()
-        # The default would make it solve a slightly other problem.
-        self._highs.setOptionValue("qp_regularization_value", 0.0)
-
-    def solve(
-        self, task: Fill, units: Sequence[int], delivered_w: float, scale: Sequence[float]
-    ) -> list[float] | None:
-        """Moves of these units in W, None where HiGHS gives up; a column is a move in kW over its `scale`."""
-        n = len(units)
-        factors = np.array(scale)
-        highs = self._highs
-        highs.clearModel()
-        highs.addVars(n, np.zeros(n), np.array([task.most_w[i] for i in units]) / 1e3 / factors)
-        for p, room_w in enumerate(task.room_w):
-            used = np.array([k for k, i in enumerate(units) if task.shares[i][p] > 0], dtype=np.int32)
-            if math.isfinite(room_w) and len(used):
-                highs.addRow(-math.inf, room_w / 1e3, len(used), used, factors[used])
-        highs.addRow((delivered_w - SLACK_W) / 1e3, math.inf, n, np.arange(n, dtype=np.int32), factors)
-        hessian = highspy.HighsHessian()
-        hessian.dim_ = n
-        hessian.start_ = np.arange(n + 1, dtype=np.int32)
-        hessian.index_ = np.arange(n, dtype=np.int32)
-        hessian.value_ = factors**2 * 1e3 / np.array([task.size_w[i] for i in units])
-        highs.passHessian(hessian)
-        highs.run()
-        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return [1e3 * float(move) for move in factors * np.array(highs.getSolution().col_value)]
-
-
-@cache
-def _quadratic() -> QuadraticProgramme:
-    return QuadraticProgramme()
-
-
-def fairest(task: Fill, allowed: Sequence[int], delivered_w: float) -> Iterator[list[float]]:
-    """The one split of a nested site with the least sum of move^2 / size, W, as HiGHS (1.15) finds it.
-
-    One in some 10,000 times it gives up or is 0.01 W beside it, so there are up to two answers: with columns
-    scaled to a plain sum of squares, and as they are.
-    """
-    units = [i for i in allowed if task.most_w[i] > 0]
-    sizes = [task.size_w[i] / 1e3 for i in units]
-    for scale in ([math.sqrt(size) for size in sizes], [1.0] * len(units)):
-        solution = _quadratic().solve(task, units, delivered_w, scale) if len(units) > 1 else [delivered_w]
-        if solution is not None:
-            moves_w = [0.0] * len(task.most_w)
-            for i, move_w in zip(units, solution, strict=False):  # without units there is nothing to split
-                moves_w[i] = move_w
-            yield moves_w

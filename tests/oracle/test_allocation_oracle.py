@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 from allocation_calls import allocated, judged
-from allocation_oracle import judge, unfairness
+from allocation_fairness import unfairness
+from allocation_oracle import judge
 from allocation_programmes import Fill, deliverable, deliverable_by, fill, phase_sums, relieved, start
 from allocation_sites import KINDS, SPLITS, UNASSIGNED, AllocationSite, Boxes, SiteUnit, random_site
 
