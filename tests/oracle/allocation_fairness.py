@@ -6,7 +6,7 @@ from functools import cache
 
 import highspy
 import numpy as np
-from allocation_programmes import SLACK_W, Fill, Programme, new_solver, programme_for
+from allocation_programmes import SLACK_W, Fill, Programme, deliverable_by, new_solver, programme_for
 
 AT_ITS_END_W = 1e-6
 """Nearer to its end than this, a unit or a phase is at it."""
@@ -110,6 +110,7 @@ def evenest(task: Fill, allowed: Sequence[int], delivered_w: float) -> list[floa
     no more than it: its phase is full, it is at its end, or going on would cost others more than it gives.
     """
     n = len(task.most_w)
+    delivered_w = min(delivered_w, deliverable_by(task, allowed))
     settled_w = {i: 0.0 for i in range(n) if i not in allowed or task.most_w[i] == 0.0}
     level_column = 2 * n
     while len(settled_w) < n:
@@ -141,10 +142,12 @@ def _load_rising(task: Fill, settled_w: dict[int, float], delivered_w: float) ->
         if i not in settled_w:
             row[2 * n] = -task.size_w[i]
         rows.append(row)
-        settled = settled_w.get(i)
         # A unit is settled where it could rise by up to `AT_ITS_END_W`: it may still.
-        most = settled + 2 * AT_ITS_END_W if settled is not None else math.inf
-        ends.append(((settled or 0.0) - 10 * SLACK_W, most))
+        settled = settled_w.get(i)
+        around = (
+            (settled - 10 * SLACK_W, settled + 2 * AT_ITS_END_W) if settled is not None else (0.0, math.inf)
+        )
+        ends.append(around)
     programme = programme_for("rising")
     programme.load([*paid, *free, math.inf], rows, [end[0] for end in ends], [end[1] for end in ends])
     return programme
