@@ -230,7 +230,13 @@ def test_a_box_is_never_inside_out(
     ],
 )
 def test_whether_its_power_can_be_told_apart_from_the_load(battery: BatterySnapshot, usable: bool) -> None:
-    assert is_usable(battery) is usable
+    assert is_usable(battery, HEALTHY, AT_S) is usable
+
+
+def test_one_that_does_not_do_as_told_is_part_of_the_load() -> None:
+    deaf = replace(HEALTHY, excluded_until_s=AT_S + 1.0)
+    assert not is_usable(seen(), deaf, AT_S)
+    assert is_usable(seen(), deaf, AT_S + 1.0)
 
 
 @pytest.mark.parametrize(

@@ -470,7 +470,7 @@ def settle(room: Room, order: Sequence[int]) -> list[float]:
     if room.limits is not None:
         _round_safely(room, powers_w, order)
     missing_w = sum(room.powers_w) - sum(powers_w)
-    if abs(missing_w) >= LEAST_STEP_W:
+    if abs(missing_w) >= LEAST_STEP_W - NOTHING_W:
         _take_remainder(room, powers_w, missing_w, order)
     return powers_w
 
@@ -497,7 +497,7 @@ def _take_remainder(room: Room, powers_w: list[float], missing_w: float, order: 
     up = missing_w > 0
     for index in order:
         unit = room.units[index]
-        steps = int(abs(missing_w) / unit.step_w)
+        steps = int(abs(missing_w) / unit.step_w + NOTHING_W)
         by_w = steps * unit.step_w if up else -steps * unit.step_w
         if not steps or powers_w[index] == 0.0:
             continue

@@ -64,7 +64,10 @@ def decide(
     meter = _meter_freshness(snapshot, memory)
     memory = _judge(snapshot, settings, memory)
     intent, failure = _intent(snapshot, settings, memory, strategies)
-    usable = [is_usable(battery) for battery in snapshot.batteries]
+    usable = [
+        is_usable(battery, health, snapshot.time_s)
+        for battery, health in zip(snapshot.batteries, memory.health, strict=True)
+    ]
     load, estimated = estimate(snapshot, memory.estimate, usable)
     memory = replace(memory, estimate=estimated, notes=intent.notes)
     guarded = guard(snapshot, settings, memory.protection, load, meter)
@@ -249,8 +252,7 @@ def _tell(
             command = Command.NONE
         else:
             command = Command.WAKE if health.wake else Command.SET
-        counts = idle is None and u.lo_code is not ReasonCode.NOT_RESPONDING
-        can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if counts else (0.0, 0.0)
+        can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
         told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why))
     return tuple(told)
 

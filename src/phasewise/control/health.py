@@ -54,7 +54,8 @@ def judge(
             lost = abs(reading.readback_w - commanded_w) > READBACK_TOLERANCE_W
             health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
         health = _judge_direction(health, commanded_w, power_w, reading.time_s)
-        if reading.time_s - health.steady_since_s >= SETTLE_S:
+        excluded = now_s < health.excluded_until_s
+        if not excluded and reading.time_s - health.steady_since_s >= SETTLE_S:
             health = _judge_delivery(health, settings, power_w, now_s, load_w)
     return replace(health, read_w=power_w)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from phasewise.model import (
     Assignment,
@@ -45,9 +44,13 @@ class Unit(Struct, frozen=True):
     """Its part in a fair split is proportional to this; > 0."""
 
 
-def is_usable(battery: BatterySnapshot) -> bool:
-    """Whether its power is known, so that it can be told apart from the load."""
-    return battery.reachable and battery.reading is not None and battery.reading.ac_power_w is not None
+def is_usable(battery: BatterySnapshot, health: HealthMemory, now_s: float) -> bool:
+    """Whether its power is known and what it is told counts, so that it can be told apart from the load.
+
+    One that does not do what it is told is part of the load, whatever it does.
+    """
+    known = battery.reachable and battery.reading is not None and battery.reading.ac_power_w is not None
+    return known and now_s >= health.excluded_until_s
 
 
 def unit(
@@ -64,14 +67,9 @@ def unit(
     blocked = _blocked(settings, battery, health, snapshot)
     if blocked is not None:
         code, commandable = blocked
-        out = Unit(
+        return Unit(
             settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable, phase=settings.phase
         )
-        if code is not ReasonCode.NOT_RESPONDING:
-            return out
-        # It may be its telemetry that fails: nothing is lost by asking it for relief, last of all.
-        can_lo_w, _, can_hi_w, _ = _own_box(settings, health)
-        return replace(out, can_lo_w=can_lo_w, can_hi_w=can_hi_w)
     lo_w, lo_code, hi_w, hi_code = _own_box(settings, health)
     hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
     wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code

@@ -8,8 +8,6 @@ from phasewise.control.allocate import Orders, Preference, ordered
 from phasewise.control.limits import Unit
 from phasewise.model import BatterySettings, BatterySnapshot, ReasonCode, Settings, Snapshot, Split
 
-LAST = (ReasonCode.HOLD, ReasonCode.NOT_RESPONDING)
-"""What the user fixed, and what did not do as it was told, is moved last, also for relief."""
 LEAST_SIZE = 1e-3
 """A unit that has nothing left takes next to no part; its box keeps it from taking any."""
 
@@ -21,8 +19,9 @@ def preference(
     ids = [unit.id for unit in units]
     priority = settings.control.priority
     up, down = (ordered(ids, priority, charging=charging) for charging in (True, False))
-    if any(unit.lo_code in LAST for unit in units):
-        up, down = (sorted(o, key=lambda i: units[i].lo_code in LAST) for o in (up, down))
+    if any(unit.lo_code is ReasonCode.HOLD for unit in units):
+        # What the user fixed is moved last, also for relief.
+        up, down = (sorted(o, key=lambda i: units[i].lo_code is ReasonCode.HOLD) for o in (up, down))
     return Preference(Orders(up, down), settings.control.split, own_w)
 
 
