@@ -416,14 +416,17 @@ def _keeping_level(
     room: Room, active: Sequence[int], level: float, need_w: float, order: Sequence[int], *, up: bool
 ) -> float:
     """The highest level up to `level` after which the units can still deliver the rest of `need_w`."""
+    size_w = sum([room.units[index].size_w for index in active])
 
-    def short_w(at: float) -> float:
+    def short_w(together_w: float) -> float:
+        at = together_w / size_w
         moved_w = _raise(room, active, at, up=up)
         short = need_w - moved_w - room.most_w(order, up=up)
         _raise(room, active, -at, up=up)
         return short
 
-    return level if short_w(level) <= ENOUGH_W else _root(short_w, level)
+    together_w = level * size_w
+    return level if short_w(together_w) <= ENOUGH_W else _root(short_w, together_w) / size_w
 
 
 def _raise(room: Room, active: Sequence[int], level: float, *, up: bool) -> float:

@@ -212,6 +212,13 @@ def outcome(
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
         elif abs(of_phase.missing_w) > MISSING_W:
             alarms.append(_overload(of_phase, settings))
+        if seen.vain_on is not None:
+            facts = (Fact(FactCode.SEEN_ON, seen.vain_on),)
+            alarms += [
+                Alarm(AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, battery.id, facts=facts)
+                for battery in settings.batteries
+                if battery.phase.phase is seen.phase
+            ]
     memory = guarded.memory
     if any(binding) or any(relief_w) or any(memory.relief_w):
         phases = [

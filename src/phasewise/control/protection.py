@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from phasewise.control.estimate import Load
 from phasewise.control.freshness import freshness
 from phasewise.model import (
+    PHASES,
     Assignment,
     Connection,
     Fact,
@@ -60,8 +61,14 @@ OVER_W = 50.0
 VAIN_S = 10.0
 VAIN_SAMPLES = 4
 """The slowest battery has relieved its phase by then, also with a slow meter."""
+VAIN_LEAST_W = 200.0
+"""Less cannot be told from the appliances of a house."""
 VAIN = 0.5
 """Where the load seems to have grown by this share of the relief since, the relief does not arrive."""
+VAIN_ELSEWHERE = 0.8
+"""And where another phase's load also fell by this share, it arrives there."""
+VAIN_REST_S = 300.0
+"""Then no more is asked for so long: as long as a battery that does not respond is left out."""
 USUAL_VOLTAGE = (0.5, 1.5)
 """Multiples of the nominal voltage that are believed; below or above, the nominal one is used."""
 
@@ -98,6 +105,8 @@ class PhaseView(Struct, frozen=True):
     """What its batteries did at the meter's instant, by the same estimate as `load_w`."""
     in_vain: bool = False
     """It has been outside its limits for long, and what relief it was given does not show on it."""
+    vain_on: str | None = None
+    """The phase that its relief was seen to arrive on; none is asked for now."""
 
 
 def is_active(settings: Settings) -> bool:
@@ -142,6 +151,8 @@ def look(
         sum_w = sum(confined_w)
         for index, (seen, after) in enumerate(pairs):
             boxed, kept = _boxed(seen, after, known[index], snapshot, sum_w)
+            if boxed.box is not None and snapshot.grid_is_new:
+                boxed, kept = _without_vain(boxed, kept, [view.load_w or 0.0 for view in views], snapshot)
             views[index] = boxed
             remembered.append(kept)
     else:
@@ -214,6 +225,10 @@ def _with_reading(
         reactive_va2=reactive_va2,
         reactive_seen_va2=seen_va2,
         bound_s=before.bound_s,
+        over_s=before.over_s,
+        over_loads_w=before.over_loads_w,
+        vain_until_s=before.vain_until_s,
+        vain_on=before.vain_on,
     )
     if in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), remembered
@@ -239,23 +254,44 @@ def _boxed(
     passed_s = min(snapshot.time_s - before.seen_s, FORGET_S)
     shift_w = confined_w - load_w
     room = _box(lo_w + shift_w, hi_w + shift_w, before, passed_s, snapshot)
-    power_w = load_w + seen.assigned_w
-    over_s, over_load_w = before.over_s, before.over_load_w
-    if lo_w - OVER_W <= power_w <= hi_w + OVER_W:
-        over_s = None
-    elif over_s is None:
-        over_s, over_load_w = snapshot.time_s, load_w
-    after = replace(after, lo_room_w=room.lo_w, hi_room_w=room.hi_w, over_s=over_s, over_load_w=over_load_w)
-    in_vain = _in_vain(over_s, load_w - over_load_w, seen.assigned_w, snapshot)
-    box = PhaseBox(room.lo_w - confined_w, room.hi_w - confined_w)
-    return replace(seen, box=box, in_vain=in_vain), after
+    after = replace(after, lo_room_w=room.lo_w, hi_room_w=room.hi_w)
+    return replace(seen, box=PhaseBox(room.lo_w - confined_w, room.hi_w - confined_w)), after
 
 
-def _in_vain(over_s: float | None, grown_w: float, relief_w: float, snapshot: Snapshot) -> bool:
-    """Whether relief is given and does not arrive: the battery is not where it is said to be, or is deaf."""
-    if over_s is None or snapshot.time_s - over_s < max(VAIN_S, VAIN_SAMPLES * snapshot.grid_cadence_s):
-        return False
-    return abs(relief_w) > OVER_W and -grown_w * relief_w >= VAIN * relief_w * relief_w
+def _without_vain(
+    seen: PhaseView, after: PhaseMemory, loads_w: Sequence[float], snapshot: Snapshot
+) -> tuple[PhaseView, PhaseMemory]:
+    """Notice relief that does not arrive; ask for none that arrives on another phase instead.
+
+    A battery that is not on the phase it is said to be on relieves nothing and burdens another phase. That
+    shows: the load of its phase seems to grow by what it gives, and that of the other to fall by it.
+    """
+    load_w, lo_w, hi_w, box = seen.load_w, seen.lo_w, seen.hi_w, seen.box
+    if load_w is None or lo_w is None or hi_w is None or box is None:
+        return seen, after
+    now_s, ordinal, relief_w = snapshot.time_s, seen.phase.ordinal, seen.assigned_w
+    over = not lo_w - OVER_W <= load_w + relief_w <= hi_w + OVER_W
+    if not over and after.over_s is not None:
+        after = replace(after, over_s=None)
+    elif over and after.over_s is None:
+        after = replace(after, over_s=now_s, over_loads_w=tuple(loads_w))
+    patience_s = max(VAIN_S, VAIN_SAMPLES * snapshot.grid_cadence_s)
+    if (
+        after.over_s is not None
+        and now_s - after.over_s >= patience_s
+        and abs(relief_w) > VAIN_LEAST_W
+        and len(after.over_loads_w) == len(loads_w)
+    ):
+        shares = [(then_w - w) / relief_w for w, then_w in zip(loads_w, after.over_loads_w, strict=True)]
+        seen = replace(seen, in_vain=shares[ordinal] >= VAIN)
+        elsewhere = [p for p, share in enumerate(shares) if p != ordinal and -share >= VAIN_ELSEWHERE]
+        if shares[ordinal] >= VAIN_ELSEWHERE and elsewhere:
+            on = PHASES[elsewhere[0]].value
+            after = replace(after, vain_until_s=now_s + VAIN_REST_S, vain_on=on)
+    if now_s < after.vain_until_s:
+        box = PhaseBox(min(box.lo_w, 0.0), max(box.hi_w, 0.0))
+        return replace(seen, box=box, vain_on=after.vain_on), after
+    return seen, after
 
 
 def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:

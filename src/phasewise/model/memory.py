@@ -127,8 +127,12 @@ class PhaseMemory(Struct, frozen=True):
     """When a limit of it last held a battery back, or made it work."""
     over_s: float | None = None
     """Since when its measured power has been outside its limits; None while it is inside."""
-    over_load_w: float = 0.0
-    """Its load then."""
+    over_loads_w: tuple[float, ...] = ()
+    """The loads of all phases then."""
+    vain_until_s: float = float("-inf")
+    """Until when no relief is asked of its batteries, because it was seen to arrive on another phase."""
+    vain_on: str | None = None
+    """Which phase that was."""
 
 
 class ProtectionMemory(Struct, frozen=True):

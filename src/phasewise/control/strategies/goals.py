@@ -80,13 +80,12 @@ def _takes_part(
 ) -> bool:
     """Whether what the strategy wants can move it: otherwise it must not keep the others from their goal."""
     return (
-        is_usable(seen)
+        is_usable(seen, health, snapshot.time_s)
         and seen.reading is not None
         and seen.reading.controllable
         and not battery.override.out_of_service
         and battery.override.held_w(snapshot.utc_s) is None
         and not health.stopped
-        and snapshot.time_s >= health.excluded_until_s
     )
 
 
