@@ -6,7 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from phasewise.control.strategies import Strategy
-from phasewise.model import AlarmCode, Assignment, Connection, UnassignedPolicy
+from phasewise.model import (
+    AlarmCode,
+    Assignment,
+    Connection,
+    Intent,
+    Settings,
+    Snapshot,
+    UnassignedPolicy,
+)
+from phasewise.model.memory import Memory
 from phasewise.registry import load_plugins
 from phasewise.sim.closed_loop import Trace
 from phasewise.sim.entries import Fault, FaultKind, Metric, MetricKind, ProtectionEntry
@@ -125,6 +134,21 @@ def test_a_full_stop_is_exempt_from_relief_unless_the_user_says_so(
     moved = {index for powers in trace.battery_w for index, watts in enumerate(powers) if watts}
     assert moved == ({0} if relieves else set())
     assert (AlarmCode.PHASE_OVERLOAD in codes(trace)) is not relieves
+
+
+class Failing:
+    """A strategy with a mistake in it."""
+
+    def intent(self, snapshot: Snapshot, settings: Settings, memory: Memory) -> Intent:
+        raise ZeroDivisionError
+
+
+def test_a_strategy_that_fails_does_not_end_protection(strategies: dict[str, Strategy]) -> None:
+    # Nobody chose a full stop: the batteries stop for want of a strategy, and L1 is relieved all the same.
+    loaded = changed("overload-L1", strategy="failing")
+    trace = run(loaded, ControllerName.OURS, {**strategies, "failing": Failing()})
+    assert AlarmCode.STRATEGY_FAILED in codes(trace)
+    assert figures(loaded, trace)["L1 inside"] <= 10.0
 
 
 PLACES = [Assignment.L1, Assignment.L2, Assignment.L3]
