@@ -152,14 +152,24 @@ def test_moves_of_one_pulsing_load_count_once_a_minute() -> None:
     assert 10 <= findings(memory, settings)[0].moves <= 1200.0 / 60.0
 
 
-def test_a_slow_drift_is_no_move_and_a_long_ramp_is_judged_in_parts() -> None:
-    def ramp(w_s: float) -> Callable[[float], tuple[float]]:
-        """Up for 80 s, at rest for 40 s, down for 80 s, and so on."""
-        return lambda now_s: (w_s * min(now_s % 240.0, 80.0) - w_s * max(now_s % 240.0 - 120.0, 0.0) / 1.5,)
+@pytest.mark.parametrize("w_s", [12.0, 40.0, 100.0])
+@pytest.mark.parametrize("telemetry_s", [1.0, 2.0, 5.0])
+def test_following_a_slope_is_no_move(w_s: float, telemetry_s: float) -> None:
+    """The battery on L1 hides the sun of its phase at once: only the others would show what it did."""
+
+    def sun_w(now_s: float) -> float:
+        """Up for 40 s, steady for 80 s, down for 40 s, and so on."""
+        return w_s * (min(now_s % 240.0, 40.0) - min(max(now_s % 240.0 - 120.0, 0.0), 40.0))
 
     settings = settings_of("L1")
-    assert findings(live(settings, ramp(12.0), ["L1"]), settings)[0].moves == 0
-    assert findings(live(settings, ramp(40.0), ["L1"]), settings)[0].moves > ENOUGH / 2.0
+    memory = live(
+        settings,
+        lambda now_s: (sun_w(now_s),),
+        ["L1"],
+        loads_w=lambda now_s: (-sun_w(now_s + 1.0), sun_w(now_s + 1.0), 0.0),
+        telemetry_s=telemetry_s,
+    )
+    assert [finding.moves for finding in findings(memory, settings)] == [0]
 
 
 def test_a_battery_that_turns_back_at_once_has_moved() -> None:

@@ -42,16 +42,19 @@ STEP_W = 200.0
 """Smaller moves drown in what appliances do; control hands power over in portions of 250 W."""
 STILL_W = 40.0
 """Readings of a battery at rest differ by less."""
-LONGEST_S = 20.0
-"""A move that goes on is judged in parts: two readings of the slowest telemetry, 10 s apart. A battery
-that says nothing for longer has no move that could be judged."""
+SUDDEN_READINGS = 2
+SUDDEN_S = 6.0
+"""A move takes two readings at most, or 6 s, the ramp of the slowest battery. What takes longer is a slope of
+the sun, and a battery that follows the sun on its own phase makes itself invisible there."""
+SILENT_S = 20.0
+"""A battery that says nothing for longer has no move that could be judged: twice the slowest telemetry."""
 READING_LATE_S = 10.0
 """A reading may speak of what was up to this long before it: slow devices, slow clouds."""
 METER_OFF_S = 1.5
 """The age of a meter's sample is known to about a second."""
 METER_GAP_S = 12.0
 """A gap in the meter's samples hides what happened; a 10 s meter has none as long as this."""
-KEEP_S = 2.0 * LONGEST_S + READING_LATE_S + METER_OFF_S + METER_GAP_S
+KEEP_S = 2.0 * SILENT_S + READING_LATE_S + METER_OFF_S + METER_GAP_S
 """Samples are kept until the last reading that can end a move, and the meter's sample after it, have come."""
 TELLS = 0.5
 """A move tells the phases apart when it fits one better than another by half of it."""
@@ -97,7 +100,8 @@ class Fits(Struct, frozen=True):
     read_s: float
     """Time of the newest reading."""
     read_w: float
-    moving: bool = False
+    moving: int = 0
+    """Readings since then that moved on the same way."""
     ended: Move | None = None
     """A move that the meter has not shown to its end yet."""
     counted_s: float = float("-inf")
@@ -195,19 +199,23 @@ def _hear(fits: Fits | None, battery_id: str, reading: BatteryReading) -> Fits |
         return Fits(battery_id, now_s, power_w, now_s, power_w)
     change_w = power_w - fits.read_w
     still = abs(change_w) <= STILL_W
-    if now_s - fits.read_s > LONGEST_S or (still and not fits.moving):
-        return replace(fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=False)
+    if now_s - fits.read_s > SILENT_S or (still and not fits.moving):
+        return replace(fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=0)
     moved_w = fits.read_w - fits.rest_w
     # It begins to move, or goes on the same way.
-    if not fits.moving or (not still and change_w * moved_w > 0 and now_s - fits.rest_s < LONGEST_S):
-        return replace(fits, read_s=now_s, read_w=power_w, moving=True)
-    # It came to rest, turned, or has moved for long: what it did so far is a move.
+    if not fits.moving or (not still and change_w * moved_w > 0):
+        return replace(fits, read_s=now_s, read_w=power_w, moving=fits.moving + 1)
+    # It came to rest, or turned.
     ended = fits.ended
-    if ended is None and abs(moved_w) >= STEP_W:
+    sudden = fits.moving <= SUDDEN_READINGS or fits.read_s - fits.rest_s <= SUDDEN_S
+    if ended is None and sudden and abs(moved_w) >= STEP_W:
         ended = Move(fits.rest_s, fits.read_s, moved_w)
-    rest_s, rest_w = (now_s, power_w) if still else (fits.read_s, fits.read_w)
+    if still:
+        return replace(
+            fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=0, ended=ended
+        )
     return replace(
-        fits, rest_s=rest_s, rest_w=rest_w, read_s=now_s, read_w=power_w, moving=not still, ended=ended
+        fits, rest_s=fits.read_s, rest_w=fits.read_w, read_s=now_s, read_w=power_w, moving=1, ended=ended
     )
 
 
