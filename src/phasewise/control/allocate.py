@@ -136,27 +136,25 @@ def one_way(units: Sequence[Unit], ground: Ground, *, up: bool) -> Room:
 def ground_of(units: Sequence[Unit], orders: Orders, limits: Limits | None) -> Ground:
     """Each unit at the power nearest to 0 that its box allows, moved as far as its phase demands."""
     base_w = [unit.lo_w if unit.lo_w > 0.0 else (unit.hi_w if unit.hi_w < 0.0 else 0.0) for unit in units]
-    room = Room(units, base_w, base_w, base_w, limits)
     if limits is None:
-        return Ground(base_w, [0.0] * len(units), room)
-    powers_w = list(base_w)
-    for index in room.confined:
-        unit = units[index]
-        powers_w[index] = min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w)
+        return Ground(base_w, [0.0] * len(units), Room(units, base_w, base_w, base_w, None))
+    powers_w, own_lo_w, own_hi_w = [], [], []
+    for unit, rest_w in zip(units, base_w, strict=True):
+        confined = limits.confines(unit)
+        power_w = min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w) if confined else rest_w
+        powers_w.append(power_w)
+        own_lo_w.append(unit.can_lo_w if unit.can_lo_w < power_w else power_w)
+        own_hi_w.append(unit.can_hi_w if unit.can_hi_w > power_w else power_w)
+    room = Room(units, powers_w, own_lo_w, own_hi_w, limits)
     relief_w = [0.0] * len(units)
-    outside = any(_excess_w(room, limits, p) for p in range(3))
-    if outside or room.confined:
-        own_lo_w = [min(unit.can_lo_w, w) for unit, w in zip(units, powers_w, strict=True)]
-        own_hi_w = [max(unit.can_hi_w, w) for unit, w in zip(units, powers_w, strict=True)]
-        room = room.again(powers_w, own_lo_w, own_hi_w)
-        if outside:
-            before_w = list(powers_w)
-            _relieve(room, limits, orders)
-            relief_w = [after - before for after, before in zip(room.powers_w, before_w, strict=True)]
-        if room.confined:
-            # What relief left outside stays outside, but is not to be made worse.
-            room = room.again(room.powers_w, own_lo_w, own_hi_w)
-            _go_home(room, base_w, orders)
+    if any(_excess_w(room, limits, p) for p in range(3)):
+        before_w = list(powers_w)
+        _relieve(room, limits, orders)
+        relief_w = [after - before for after, before in zip(room.powers_w, before_w, strict=True)]
+        # What relief left outside stays outside, but is not to be made worse.
+        room = room.again(room.powers_w, own_lo_w, own_hi_w)
+    if room.confined:
+        _go_home(room, base_w, orders)
     return Ground(room.powers_w, relief_w, room)
 
 

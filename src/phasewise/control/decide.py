@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
+from phasewise.control import peak, quarter
 from phasewise.control.choose import remarks, wish
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
@@ -20,9 +21,10 @@ from phasewise.control.guard import (
     without_compensation,
 )
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
+from phasewise.control.peak import Shave
 from phasewise.control.prefer import preference, sized
 from phasewise.control.reasons import idle_reasons, reasons
-from phasewise.control.regulate import regulate
+from phasewise.control.regulate import ahead_w, regulate
 from phasewise.control.room import Room
 from phasewise.control.steer import Steered, begin, steer
 from phasewise.control.strategies.base import Strategy
@@ -40,7 +42,7 @@ from phasewise.model import (
     Severity,
     Snapshot,
 )
-from phasewise.model.memory import HealthMemory, Memory, RegulateMemory
+from phasewise.model.memory import HealthMemory, Memory, PeakMemory, RegulateMemory
 
 SAFE = "safe"
 """What runs while there is no meter to go by."""
@@ -70,6 +72,8 @@ def decide(
     ]
     load, estimated = estimate(snapshot, memory.estimate, usable)
     memory = replace(memory, estimate=estimated, notes=intent.notes)
+    if snapshot.grid_is_new and settings.control.capacity_tariff.enabled:
+        memory = replace(memory, quarter=quarter.follow(snapshot, settings, memory.quarter))
     guarded = guard(snapshot, settings, memory.protection, load, meter)
     idle = _idle_reason(intent, meter, memory, settings, guarded)
     units: Sequence[Unit] = [
@@ -81,7 +85,7 @@ def decide(
         split = _Split(
             [min(max(0.0, u.lo_w), u.hi_w) for u in units], idle_reasons(units, idle or ReasonCode.STARTING)
         )
-        memory = replace(memory, regulate=RegulateMemory())
+        memory = replace(memory, regulate=RegulateMemory(), peak=PeakMemory())
     else:
         units = narrowed(units, guarded, snapshot, settings, memory.setpoints_w)
         if snapshot.grid_is_new:
@@ -109,6 +113,9 @@ def decide(
     if phases or alarms:
         decision = replace(decision, alarms=decision.alarms + alarms, phases=phases)
     decision = replace(decision, fuse_used=memory.fuse_used)
+    if settings.control.capacity_tariff.enabled:
+        grid_w = memory.quarter.import_w if load is None else load.power_w + sum(split.powers_w)
+        decision = replace(decision, quarter=quarter.decided(memory.quarter, settings, grid_w))
     return decision, _remember(memory, decision, meter, snapshot)
 
 
@@ -153,8 +160,11 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     else:
         wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
         wanted_w = beside_held(wanted_w, units)
-    units = sized(units, settings, snapshot, up=wanted_w > 0)
     prefers = preference(settings, units, guarded.own_w)
+    shaved, memory = _shave(wanted_w, snapshot, settings, memory, aim)
+    if shaved is not None:
+        wanted_w, units = shaved.target_w, shaved.units
+    units = sized(units, settings, snapshot, up=wanted_w > 0)
     if guarded.protecting:
         wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
@@ -172,24 +182,47 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
             powers=load.batteries,
         )
         memory = replace(memory, regulate=regulated, steer=after)
+    return _explained(steered, units, wanted_w, shaved, aim.units), memory
+
+
+def _shave(
+    wanted_w: float, snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim
+) -> tuple[Shave | None, Memory]:
+    """What limits of the grid total make of the wish; None when they leave it alone."""
+    if aim.intent.stop or not peak.is_on(settings):
+        return None, memory if memory.peak.target_w is None else replace(memory, peak=PeakMemory())
+    load_w = ahead_w(aim.load, snapshot.time_s, snapshot.grid_cadence_s)
+    return peak.shave(wanted_w, load_w, aim.units, settings, memory, snapshot.time_s)
+
+
+def _explained(
+    steered: Steered, units: Sequence[Unit], wanted_w: float, shaved: Shave | None, own: Sequence[Unit]
+) -> _Split:
+    """`own`: the units as the strategy sees them, before a peak gave them more to do."""
     why = reasons(units, steered, wanted_w)
-    return _Split(steered.powers_w, why, wanted_w, steered), memory
+    if shaved is not None:
+        why = peak.explained(why, shaved, own, steered.powers_w)
+        wanted_w += shaved.wanted_w - shaved.target_w
+    return _Split(steered.powers_w, why, wanted_w, steered)
 
 
-def _stay(memory: Memory, units: Sequence[Unit], guarded: Guard) -> _Split:
+def _stay(memory: Memory, own: Sequence[Unit], guarded: Guard) -> _Split:
     """No news of the grid: nothing grows, but a new limit holds at once."""
+    wanted_w = memory.regulate.wanted_w or 0.0
+    shaved = peak.still(wanted_w, own, memory.peak)
+    units = own if shaved is None else shaved.units
     relief_w = list(memory.protection.relief_w or (0.0,) * len(units))
     powers_w = []
     for before_w, for_phase_w, u in zip(memory.setpoints_w, relief_w, units, strict=True):
         lo_w, hi_w = (u.can_lo_w, u.can_hi_w) if for_phase_w else (u.lo_w, u.hi_w)
         powers_w.append(min(max(before_w, lo_w), hi_w))
-    wanted_w = memory.regulate.wanted_w or 0.0
+    wanted_w = wanted_w if shaved is None else shaved.target_w
     least_w = [min(u.lo_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
     most_w = [max(u.hi_w, power_w) for u, power_w in zip(units, powers_w, strict=True)]
     room = Room(units, list(powers_w), least_w, most_w, guarded.limits)
     up = wanted_w >= 0
     steered = Steered(powers_w, relief_w, room, up, room.held(up=up))
-    return _Split(powers_w, reasons(units, steered, wanted_w), wanted_w, steered)
+    return _explained(steered, units, wanted_w, shaved, own)
 
 
 def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from phasewise.control import fuse
 from phasewise.control.allocate import Orders, ground_of
+from phasewise.control.effect import watch
 from phasewise.control.estimate import Load
 from phasewise.control.limits import Unit
 from phasewise.control.protection import (
@@ -85,6 +86,8 @@ def guard(
         return Guard(memory, alarms=(alarm,) if control.phase_protection.enabled else ())
     sighting, memory = look(snapshot, settings, memory, load)
     views = sighting.views
+    if control.phase_protection.enabled:
+        views, memory = watch(views, memory, snapshot)
     protecting = control.phase_protection.enabled
     worst_case = protecting and control.phase_protection.unassigned is UnassignedPolicy.WORST_CASE
     own_w = None

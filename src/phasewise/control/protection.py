@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from phasewise.control.estimate import Load
 from phasewise.control.freshness import freshness
 from phasewise.model import (
-    PHASES,
     Assignment,
     Connection,
     Fact,
@@ -56,19 +55,6 @@ LOST_STEP = 0.25
 that others can take over what they did."""
 LOST_STEP_W = 200.0
 """And no less than this."""
-OVER_W = 50.0
-"""Far less than the margin."""
-VAIN_S = 10.0
-VAIN_SAMPLES = 4
-"""The slowest battery has relieved its phase by then, also with a slow meter."""
-VAIN_LEAST_W = 200.0
-"""Less cannot be told from the appliances of a house."""
-VAIN = 0.5
-"""Where the load seems to have grown by this share of the relief since, the relief does not arrive."""
-VAIN_ELSEWHERE = 0.8
-"""And where another phase's load also fell by this share, it arrives there."""
-VAIN_REST_S = 300.0
-"""Then no more is asked for so long: as long as a battery that does not respond is left out."""
 USUAL_VOLTAGE = (0.5, 1.5)
 """Multiples of the nominal voltage that are believed; below or above, the nominal one is used."""
 
@@ -151,8 +137,6 @@ def look(
         sum_w = sum(confined_w)
         for index, (seen, after) in enumerate(pairs):
             boxed, kept = _boxed(seen, after, known[index], snapshot, sum_w)
-            if boxed.box is not None and snapshot.grid_is_new:
-                boxed, kept = _without_vain(boxed, kept, [view.load_w or 0.0 for view in views], snapshot)
             views[index] = boxed
             remembered.append(kept)
     else:
@@ -258,42 +242,6 @@ def _boxed(
     return replace(seen, box=PhaseBox(room.lo_w - confined_w, room.hi_w - confined_w)), after
 
 
-def _without_vain(
-    seen: PhaseView, after: PhaseMemory, loads_w: Sequence[float], snapshot: Snapshot
-) -> tuple[PhaseView, PhaseMemory]:
-    """Notice relief that does not arrive; ask for none that arrives on another phase instead.
-
-    A battery that is not on the phase it is said to be on relieves nothing and burdens another phase. That
-    shows: the load of its phase seems to grow by what it gives, and that of the other to fall by it.
-    """
-    load_w, lo_w, hi_w, box = seen.load_w, seen.lo_w, seen.hi_w, seen.box
-    if load_w is None or lo_w is None or hi_w is None or box is None:
-        return seen, after
-    now_s, ordinal, relief_w = snapshot.time_s, seen.phase.ordinal, seen.assigned_w
-    over = not lo_w - OVER_W <= load_w + relief_w <= hi_w + OVER_W
-    if not over and after.over_s is not None:
-        after = replace(after, over_s=None)
-    elif over and after.over_s is None:
-        after = replace(after, over_s=now_s, over_loads_w=tuple(loads_w))
-    patience_s = max(VAIN_S, VAIN_SAMPLES * snapshot.grid_cadence_s)
-    if (
-        after.over_s is not None
-        and now_s - after.over_s >= patience_s
-        and abs(relief_w) > VAIN_LEAST_W
-        and len(after.over_loads_w) == len(loads_w)
-    ):
-        shares = [(then_w - w) / relief_w for w, then_w in zip(loads_w, after.over_loads_w, strict=True)]
-        seen = replace(seen, in_vain=shares[ordinal] >= VAIN)
-        elsewhere = [p for p, share in enumerate(shares) if p != ordinal and -share >= VAIN_ELSEWHERE]
-        if shares[ordinal] >= VAIN_ELSEWHERE and elsewhere:
-            on = PHASES[elsewhere[0]].value
-            after = replace(after, vain_until_s=now_s + VAIN_REST_S, vain_on=on)
-    if now_s < after.vain_until_s:
-        box = PhaseBox(min(box.lo_w, 0.0), max(box.hi_w, 0.0))
-        return replace(seen, box=box, vain_on=after.vain_on), after
-    return seen, after
-
-
 def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:
     """What the batteries assigned to a phase may be doing at the meter's instant: least, most, as read."""
     lo_w = hi_w = read_w = 0.0
@@ -338,12 +286,15 @@ def limits_w(
 ) -> tuple[float, float]:
     """Least and most real power that a phase may carry, beside this reactive power. Import positive."""
     protection = settings.control.phase_protection
-    apparent_va = _voltage_v(reading, settings) * operating_limit_a(phase, settings)
-    real_w = math.sqrt(max(0.0, apparent_va * apparent_va - reactive_va2))
-    import_w, export_w = protection.limit_import_w[phase.ordinal], protection.limit_export_w[phase.ordinal]
-    hi_w = real_w if import_w is None else min(real_w, import_w)
-    lo_w = real_w if export_w is None else min(real_w, export_w)
-    return -lo_w, hi_w
+    voltage_v, fuse_a, p = _voltage_v(reading, settings), operating_limit_a(phase, settings), phase.ordinal
+
+    def most_w(limit_a: float | None, limit_w: float | None) -> float:
+        apparent_va = voltage_v * (fuse_a if limit_a is None else min(fuse_a, limit_a))
+        real_w = math.sqrt(max(0.0, apparent_va * apparent_va - reactive_va2))
+        return real_w if limit_w is None else min(real_w, limit_w)
+
+    lo_w = most_w(protection.limit_export_a[p], protection.limit_export_w[p])
+    return -lo_w, most_w(protection.limit_import_a[p], protection.limit_import_w[p])
 
 
 def _box(lo_w: float, hi_w: float, before: PhaseMemory, passed_s: float, snapshot: Snapshot) -> PhaseBox:

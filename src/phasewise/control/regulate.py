@@ -28,9 +28,7 @@ def regulate(
     """
     if intent.battery_power_w is not None:
         return intent.battery_power_w, RegulateMemory(wanted_w=intent.battery_power_w)
-    # A steady slope (the sun) is met where it will be when the command works, in the middle of its time.
-    ahead_s = now_s - load.at_s + load.dead_time_s + cadence_s / 2.0
-    wanted_w = (intent.grid_target_w or 0.0) - load.power_w - load.slope_w_s * ahead_s
+    wanted_w = (intent.grid_target_w or 0.0) - ahead_w(load, now_s, cadence_s)
     before_w = memory.wanted_w
     if before_w is None or abs(wanted_w - before_w) >= JUMP_W:
         return wanted_w, RegulateMemory(wanted_w=wanted_w, changed_s=now_s)
@@ -38,3 +36,9 @@ def regulate(
     if abs(trim_w) < TRIM_W or now_s - memory.changed_s < TRIM_INTERVAL_S:
         return before_w, RegulateMemory(wanted_w=before_w, trim_w=trim_w, changed_s=memory.changed_s)
     return before_w + trim_w, RegulateMemory(wanted_w=before_w + trim_w, changed_s=now_s)
+
+
+def ahead_w(load: Load, now_s: float, cadence_s: float) -> float:
+    """The load when a command of now works, in the middle of its time: a steady slope (the sun) goes on."""
+    ahead_s = now_s - load.at_s + load.dead_time_s + cadence_s / 2.0
+    return load.power_w + load.slope_w_s * ahead_s

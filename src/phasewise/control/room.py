@@ -97,14 +97,7 @@ class Room:
         self.coupled = bool(self._three or self._confined)
 
     def _bind(self, limits: Limits) -> None:
-        sums_w = [0.0, 0.0, 0.0]
-        for ordinal, power_w in zip(self._phase, self.powers_w, strict=True):
-            if ordinal is not None:
-                sums_w[ordinal] += power_w
-        for index in self._three:
-            third_w = self.powers_w[index] * THIRD
-            sums_w = [sum_w + third_w for sum_w in sums_w]
-        self.sums_w = sums_w
+        sums_w = self.sums_w = self._sums(self.powers_w)
         # A phase that is outside its box already has no room left, but is not made worse by moving nothing.
         for box, sum_w in zip(limits.boxes, sums_w, strict=True):
             if box is None:
@@ -123,16 +116,28 @@ class Room:
 
     def allows(self, powers_w: Sequence[float]) -> bool:
         """Whether these powers would leave every phase inside its box, or as near to it as it is now."""
-        before_w = list(self.powers_w)
-        self.put(powers_w)
-        above_w = self.strayed_w(up=True) if self._confined else 0.0
-        below_w = self.strayed_w(up=False) if self._confined else 0.0
-        fits = True
-        for sum_w, low_w, high_w in zip(self.sums_w, self.low_w, self.high_w, strict=True):
+        above_w = below_w = 0.0
+        for index in self._confined:
+            by_w = powers_w[index] - self.units[index].at_w
+            if by_w > 0.0:
+                above_w += by_w
+            else:
+                below_w -= by_w
+        sums_w = self._sums(powers_w)
+        for sum_w, low_w, high_w in zip(sums_w, self.low_w, self.high_w, strict=True):
             if sum_w - below_w < low_w - ROUNDING_W or sum_w + above_w > high_w + ROUNDING_W:
-                fits = False
-        self.put(before_w)
-        return fits
+                return False
+        return True
+
+    def _sums(self, powers_w: Sequence[float]) -> list[float]:
+        sums_w = [0.0, 0.0, 0.0]
+        for ordinal, power_w in zip(self._phase, powers_w, strict=True):
+            if ordinal is not None:
+                sums_w[ordinal] += power_w
+        if self._three:
+            third_w = sum([powers_w[index] for index in self._three]) * THIRD
+            sums_w = [sum_w + third_w for sum_w in sums_w]
+        return sums_w
 
     def phase_of(self, index: int) -> int | None:
         """The single phase that a unit takes room on, where limits hold."""
