@@ -25,14 +25,18 @@ from phasewise.config import (
     parse_config,
     read_text,
     read_token,
+    set_battery_override,
     set_battery_phase,
     set_strategy,
+    until_utc_s,
     write_atomic,
 )
 from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
 from phasewise.engine.controls import (
     Health,
+    Hold,
     NotSavedError,
+    OverrideError,
     Saved,
     UnknownBatteryError,
     UnknownStrategyError,
@@ -40,7 +44,7 @@ from phasewise.engine.controls import (
 from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
-from phasewise.model import Alarm, AlarmCode, Assignment, Settings, Severity
+from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
 from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
 from phasewise.web import Access, WebServer, create_app
@@ -194,6 +198,34 @@ class Application:
             await self._save(lambda text: set_battery_phase(text, battery_id, phase))
         log.info("phase set by the user", battery=battery_id, phase=phase.value)
         return Saved(persisted=True)
+
+    async def set_override(self, battery_id: str, override: Hold | bool) -> Saved:
+        """What the user decides for one battery: written to the file, then in effect."""
+        self._check_battery(battery_id)
+        zone = self._config.site.time_zone
+        decided = self._held(override, zone) if isinstance(override, Hold) else Override(not override)
+        async with self._changing:
+            await self._save(lambda text: set_battery_override(text, battery_id, decided, zone))
+        log.info("override set by the user", battery=battery_id, override=str(override))
+        return Saved(persisted=True)
+
+    def _held(self, hold: Hold, zone: str) -> Override:
+        if hold.until is None:
+            return Override(hold_power_w=hold.power_w)
+        try:
+            until_s = until_utc_s(hold.until, zone)
+        except (ValueError, OverflowError) as error:
+            raise OverrideError(
+                f"override.hold.until: '{hold.until}' is not a date and time such as 2026-12-24T18:00 "
+                "(time of the site) or 2026-12-24T18:00+01:00"
+            ) from error
+        if until_s <= self._clock.utc_s():
+            raise OverrideError(f"override.hold.until: '{hold.until}' is in the past")
+        return Override(hold_power_w=hold.power_w, hold_until_utc_s=until_s)
+
+    def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
+        """Switch a boolean input, until it expires or Phasewise restarts."""
+        self.engine.set_input(name, on=on, expires_s=expires_s)
 
     async def select_strategy(self, name: str) -> Saved:
         """Select a strategy: in effect at the next sample even if the file cannot be written."""

@@ -3,15 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from phasewise.app import Application
 from phasewise.config import NotWritableError
 from phasewise.demo import CONFIG, InProcess
-from phasewise.engine.controls import NotSavedError, UnknownBatteryError, UnknownStrategyError
-from phasewise.engine.state import BatteryState, SystemState
+from phasewise.engine.controls import (
+    Hold,
+    NotSavedError,
+    OverrideError,
+    UnknownBatteryError,
+    UnknownStrategyError,
+)
+from phasewise.engine.state import BatteryState, HoldState, InputState, OverrideState, SystemState
 from phasewise.model import Assignment
 from phasewise.registry import load_plugins
 from phasewise.sim.drivers import FastClock
@@ -77,6 +85,67 @@ async def test_phase_goes_to_the_file_and_into_effect(tmp_path: Path, unused_tcp
         await until(lambda: battery(app, "shed").phase == "unassigned")
         with pytest.raises(UnknownBatteryError, match="garage, attic, shed"):
             await app.set_phase("cellar", Assignment.L1)
+
+
+async def test_an_override_goes_to_the_file_and_into_effect_until_it_ends(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        before = path.read_text()
+        now = datetime.fromisoformat(state_of(app).time).replace(microsecond=0)
+        end = (now + timedelta(minutes=2)).isoformat()
+        assert (await app.set_override("attic", Hold(700.0, end))).persisted
+        held = OverrideState(HoldState(700.0, end.replace("+00:00", ".000Z")))
+        await until(lambda: battery(app, "attic").override == held)
+        await until(lambda: battery(app, "attic").setpoint_w == 700.0)
+        assert [r.code for r in battery(app, "attic").reasons] == ["hold"]
+        assert [b.override for b in state_of(app).batteries if b.id != "attic"] == ["auto", "auto"]
+        assert len([line for line in path.read_text().splitlines() if line not in before.splitlines()]) == 1
+        await until(lambda: battery(app, "attic").override == "auto")
+        await until(lambda: battery(app, "attic").setpoint_w != 700.0)
+        await app.set_override("attic", override=False)
+        await until(lambda: battery(app, "attic").override == "out-of-service")
+        await app.set_override("attic", override=True)
+        await until(lambda: battery(app, "attic").override == "auto")
+        assert "override: auto" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("hold", "why"),
+    [(Hold(5.0, "soon"), "'soon' is not a date"), (Hold(5.0, "2001-01-01T10:00"), "is in the past")],
+)
+async def test_an_override_without_sense_changes_nothing(
+    tmp_path: Path, unused_tcp_port: int, hold: Hold, why: str
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        before = path.read_bytes()
+        with pytest.raises(OverrideError, match=why):
+            await app.set_override("attic", hold)
+        with pytest.raises(UnknownBatteryError, match="garage, attic, shed"):
+            await app.set_override("cellar", hold)
+        assert path.read_bytes() == before
+
+
+async def test_an_input_over_http_stops_the_batteries_until_it_expires(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _), httpx.AsyncClient() as client:
+        url = f"{app.server.url.rstrip('/')}/api/v1/inputs/car"
+        assert (await client.put(url, json={"on": True})).status_code == 404
+        assert state_of(app).inputs == ()
+        path.write_text(path.read_text() + "\ncontrol: {ev_override: {input: car}}\n")
+        await until(lambda: state_of(app).inputs == (InputState("car", False, None),))
+        assert (await client.put(url, json={"on": True, "expires_s": 90})).status_code == 204
+        await until(lambda: state_of(app).strategy.executing == "full-stop")
+        (shown,) = state_of(app).inputs
+        assert shown.on
+        assert 0.0 < (shown.expires_s or 0.0) <= 90.0
+        assert state_of(app).strategy.selected == "self-consumption"
+        await until(lambda: state_of(app).strategy.executing == "self-consumption")
+        assert (await client.put(url, json={"on": True})).status_code == 204
+        await until(lambda: state_of(app).inputs == (InputState("car", True, None),))
+        assert (await client.put(url, json={"on": False})).status_code == 204
+        await until(lambda: state_of(app).strategy.executing == "self-consumption")
 
 
 async def test_what_cannot_be_saved_is_said(

@@ -118,4 +118,6 @@ def callers(name: str) -> list[str]:
 def test_only_the_users_own_edit_writes_a_phase() -> None:
     """Law 5: `Controls.set_phase` is what a user's request ends in; nothing else may write the assignment."""
     assert {caller.split(":")[1] for caller in callers("set_battery_phase")} <= {"set_phase"}
-    assert sorted(callers("set_scalar")) == ["edit.py:set_battery_phase", "edit.py:set_strategy"]
+    assert set(callers("set_value")) == {
+        "edit.py:set_battery_override", "edit.py:set_battery_phase", "edit.py:set_strategy"
+    }  # fmt: skip

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from phasewise.config import EditError, set_battery_phase, set_scalar, set_strategy
-from phasewise.model import Assignment
+from phasewise.config import EditError, set_battery_override, set_battery_phase, set_strategy, set_value
+from phasewise.model import Assignment, Override
 
 L2 = Assignment.L2
 
@@ -118,6 +118,50 @@ def test_strategy(before: str, after: str) -> None:
     assert set_strategy(before, "full-stop") == after
 
 
+HELD = Override(hold_power_w=-500.0, hold_until_utc_s=1_798_131_600.0)  # 18:00 in Amsterdam, 24 December 2026
+HELD_TEXT = '{hold: {power_w: -500, until: "2026-12-24T18:00:00+01:00"}}'
+OVERRIDES = {
+    "word": ("override: auto  # note\n", HELD, f"override: {HELD_TEXT}  # note\n"),
+    "missing": ("", HELD, f"override: {HELD_TEXT}\n"),
+    "no end": ("override: auto\n", Override(hold_power_w=0.5), "override: {hold: {power_w: 0.5}}\n"),
+    "braces to a word": (
+        "override: {hold: {power_w: 5, until: ~}}  # note\n", Override(), "override: auto  # note\n",
+    ),
+    "lines to a word": (
+        "override:\n      hold:\n        power_w: 5   # W\n", Override(True),
+        "override: out-of-service   # W\n",
+    ),
+    "lines to braces": (
+        "override:\n      hold:\n        until: 2026-01-01T08:00\n        power_w:\n",
+        HELD, f"override: {HELD_TEXT}\n",
+    ),
+    "nothing to auto": ("override:\n", Override(), "override:\n"),
+    "missing to auto": ("", Override(), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "override", "after"), OVERRIDES.values(), ids=OVERRIDES.keys())
+def test_an_override_is_written_and_nothing_else(before: str, override: Override, after: str) -> None:
+    head, tail = "batteries:\n  - id: m1\n    name: Garage  # red\n", "# end\n"
+    body = f"    {before}" if before else ""
+    wanted = f"    {after}" if after else ""
+    changed = set_battery_override(head + body + tail, "m1", override, "Europe/Amsterdam")
+    assert changed == head + wanted + tail
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("override:\n    hold:  # while away\n      power_w: 5\n", "a comment inside, which would be lost"),
+        ("override: &o {hold: {power_w: 5}}\n", "anchor"),
+        ("override: [auto]\n", "a mapping or a list"),
+    ],
+)
+def test_an_override_that_would_cost_something_else_is_refused(entry: str, why: str) -> None:
+    with pytest.raises(EditError, match=why):
+        set_battery_override(f"batteries:\n- id: m1\n  {entry}", "m1", Override(), "Europe/Amsterdam")
+
+
 REFUSED = {
     "anchor": ("batteries:\n- id: m1\n  phase: &p L1\n  x: *p\n", "anchor, an alias or a tag"),
     "alias": ("p: &p L1\nbatteries:\n- id: m1\n  phase: *p\n", "anchor, an alias or a tag"),
@@ -179,11 +223,11 @@ def test_any_name_is_read_back_as_it_was_given(name: str, quote: str) -> None:
 @pytest.mark.parametrize("path", [("a", "b", 1), ("a", "b", 7, "x"), ("c", "x"), ("a", "x", 0)])
 def test_a_path_that_leads_to_no_key_is_refused(path: tuple[str | int, ...]) -> None:
     with pytest.raises(EditError, match=r"was not changed: (there is no such|the value around it)"):
-        set_scalar("a:\n  b:\n  - one\n  - two\nc: 1\n", path, "y")
+        set_value("a:\n  b:\n  - one\n  - two\nc: 1\n", path, "y")
 
 
 def test_a_key_inside_a_list_inside_a_mapping() -> None:
-    assert set_scalar("a:\n  b:\n  - c: one # 1\n", ("a", "b", 0, "c"), "two") == "a:\n  b:\n  - c: two # 1\n"
+    assert set_value("a:\n  b:\n  - c: one # 1\n", ("a", "b", 0, "c"), "two") == "a:\n  b:\n  - c: two # 1\n"
 
 
 # Generated files: a template with the place of the phase known by construction.

@@ -222,7 +222,6 @@ NOT_YET = {
     "control: {peak: {import_w: 4000}}": "control.peak.import_w: 4000 is not available in this version; allowed: null",
     "control: {peak: {export_w: 0}}": "control.peak.export_w: 0 is not available in this version; allowed: null",
     "control: {capacity_tariff: {enabled: true}}": "control.capacity_tariff.enabled: true is not available in this version; allowed: false",
-    "control: {ev_override: {input: car}}": "control.ev_override.input: 'car' is not available in this version; allowed: null",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from web_fakes import STRATEGIES, FakeControls, make_state
 
+from phasewise.engine.controls import Hold
 from phasewise.engine.live import Live
 from phasewise.model import Assignment
 from phasewise.web import wire
@@ -95,6 +96,80 @@ async def test_a_phase_that_could_not_be_saved_is_409_with_the_reason(
     assert "read-only file system" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("auto", True),
+        ("out-of-service", False),
+        ({"hold": {"power_w": -500}}, Hold(-500.0)),
+        ({"hold": {"power_w": 0.5, "until": None}}, Hold(0.5)),
+        ({"hold": {"power_w": 500, "until": "2026-12-24T18:00"}}, Hold(500.0, "2026-12-24T18:00")),
+    ],
+)
+async def test_an_override_is_set(
+    client: httpx.AsyncClient, controls: FakeControls, said: object, meant: Hold | bool
+) -> None:
+    answer = await client.patch("/api/v1/batteries/m1", json={"override": said})
+    assert (answer.status_code, answer.json()) == (200, {"persisted": True, "detail": None})
+    assert controls.overrides == {"m1": meant}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('{"override": "off"}', "override: Input should be 'auto' or 'out-of-service'"),
+        ('{"override": null}', "override: Input should be 'auto' or 'out-of-service'"),
+        ('{"override": {}}', "override.hold: Field required"),
+        ('{"override": {"hold": {}}}', "override.hold.power_w: Field required"),
+        (
+            '{"override": {"hold": {"power_w": 1e999}}}',
+            "override.hold.power_w: Input should be a finite number",
+        ),
+        ('{"override": {"hold": {"power_w": 5, "until": "soon"}}}', "'soon' is not a date and time."),
+        ('{"override": "auto", "phase": "L1"}', "override: Extra inputs are not permitted"),
+        ("{}", "body: Input should be a JSON object with 'phase' or 'override'"),
+    ],
+)  # fmt: skip
+async def test_what_is_no_override_is_refused(
+    client: httpx.AsyncClient, controls: FakeControls, body: str, says: str
+) -> None:
+    answer = await client.patch("/api/v1/batteries/m1", content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["detail"]) == (422, says)
+    assert (controls.overrides, controls.phases["m1"]) == ({}, Assignment.L1)
+
+
+async def test_an_override_that_could_not_be_saved_or_has_no_battery(
+    client: httpx.AsyncClient, controls: FakeControls
+) -> None:
+    body = {"override": "out-of-service"}
+    assert (await client.patch("/api/v1/batteries/m9", json=body)).status_code == 404
+    controls.writable = False
+    assert (await client.patch("/api/v1/batteries/m1", json=body)).status_code == 409
+    assert controls.overrides == {}
+
+
+async def test_an_input_is_switched(client: httpx.AsyncClient, controls: FakeControls) -> None:
+    answer = await client.put("/api/v1/inputs/car", json={"on": True, "expires_s": 90})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert controls.inputs == {"car": (True, 90.0)}
+    await client.put("/api/v1/inputs/car", json={"on": False})
+    assert controls.inputs == {"car": (False, None)}
+
+
+@pytest.mark.parametrize("body", [{}, {"on": "yes"}, {"on": True, "expires_s": 0}, {"on": True, "for": 3}])
+async def test_what_does_not_switch_an_input_is_refused(
+    client: httpx.AsyncClient, controls: FakeControls, body: dict[str, Any]
+) -> None:
+    assert (await client.put("/api/v1/inputs/car", json=body)).status_code == 422
+    assert controls.inputs == {}
+
+
+async def test_an_unknown_input_is_404_with_those_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/api/v1/inputs/cat", json={"on": True})
+    assert answer.status_code == 404
+    assert "car" in answer.json()["detail"]
+
+
 async def test_a_phase_is_identified_and_that_is_ended(
     client: httpx.AsyncClient, controls: FakeControls
 ) -> None:
@@ -174,6 +249,7 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
         "/api/v1/batteries/{id}",
         "/api/v1/batteries/{id}/identify",
         "/api/v1/identify",
+        "/api/v1/inputs/{name}",
         "/api/v1/strategy",
         "/api/v1/login",
         "/health",

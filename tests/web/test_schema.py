@@ -27,7 +27,12 @@ READS = (
     "GET /health",
     "GET /metrics",
 )
-WITH_BODY = ("PATCH /api/v1/batteries/{id}", "PUT /api/v1/strategy", "POST /api/v1/login")
+WITH_BODY = (
+    "PATCH /api/v1/batteries/{id}",
+    "PUT /api/v1/inputs/{name}",
+    "PUT /api/v1/strategy",
+    "POST /api/v1/login",
+)
 WRITES = (*WITH_BODY, "POST /api/v1/batteries/{id}/identify", "DELETE /api/v1/identify")
 CHECKS = [
     not_a_server_error,

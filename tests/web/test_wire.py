@@ -17,10 +17,13 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.GridState: wire.Grid,
     state.ReasonState: wire.Reason,
     state.MappingState: wire.Mapping,
+    state.HoldState: wire.Hold,
+    state.OverrideState: wire.Override,
     state.BatteryState: wire.Battery,
     state.AlarmState: wire.Alarm,
     state.StrategyState: wire.Strategy,
     state.PricesState: wire.Prices,
+    state.InputState: wire.Input,
     state.IdentifyPhaseState: wire.IdentifyPhase,
     state.IdentifySampleState: wire.IdentifySample,
     state.IdentifyState: wire.Identify,
@@ -57,7 +60,7 @@ def test_every_struct_of_the_state_has_a_model() -> None:
         for cls in vars(module).values()
         if isinstance(cls, type) and issubclass(cls, msgspec.Struct) and cls is not msgspec.Struct
     }
-    assert structs - {state.Counters} == set(PAIRS)
+    assert structs - {state.Counters, controls.Hold} == set(PAIRS)
 
 
 def test_both_encode_the_same_state() -> None:

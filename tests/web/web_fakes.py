@@ -6,10 +6,13 @@ import httpx
 
 from phasewise.engine.controls import (
     Health,
+    Hold,
     IdentifyError,
     NotSavedError,
+    OverrideError,
     Saved,
     UnknownBatteryError,
+    UnknownInputError,
     UnknownStrategyError,
 )
 from phasewise.engine.live import Live
@@ -18,10 +21,13 @@ from phasewise.engine.state import (
     BatteryState,
     Counters,
     GridState,
+    HoldState,
     IdentifyPhaseState,
     IdentifySampleState,
     IdentifyState,
+    InputState,
     MappingState,
+    OverrideState,
     PhaseState,
     ProtectionState,
     ReasonState,
@@ -67,6 +73,7 @@ def make_state(time: str = "2026-06-01T12:00:00Z", *, load_w: float | None = 950
         ),
         protection=ProtectionState(True, True, "worst-case"),
         identify=_identify(),
+        inputs=(InputState("car", True, 90.0),),
     )
 
 
@@ -112,6 +119,7 @@ def _battery(id_: str, name: str, phase: str) -> BatteryState:
         max_soc_pct=100.0,
         reasons=(ReasonState("soc-limit", -100.0, None, "Full."),),
         mapping=MappingState("L2", 0.97, False, "Seen on L2.") if phase == "L1" else None,
+        override=OverrideState(HoldState(500.0, None)) if phase == "L1" else "auto",
     )
 
 
@@ -123,6 +131,8 @@ class FakeControls:
         if state is not None:
             self.live.publish(state)
         self.phases: dict[str, Assignment] = {"m1": Assignment.L1, "m2": Assignment.UNASSIGNED}
+        self.overrides: dict[str, Hold | bool] = {}
+        self.inputs: dict[str, tuple[bool, float | None]] = {}
         self.strategy = "self-consumption"
         self.identifying: str | None = None
         self.writable = True
@@ -162,6 +172,21 @@ class FakeControls:
             raise NotSavedError("home.yaml can't be written (read-only file system), so nothing was changed.")
         self.phases[battery_id] = phase
         return Saved(persisted=True)
+
+    async def set_override(self, battery_id: str, override: Hold | bool) -> Saved:
+        if battery_id not in self.phases:
+            raise UnknownBatteryError(f"There is no battery {battery_id!r}; there are: m1, m2.")
+        if isinstance(override, Hold) and override.until == "soon":
+            raise OverrideError("'soon' is not a date and time.")
+        if not self.writable:
+            raise NotSavedError("home.yaml can't be written (read-only file system), so nothing was changed.")
+        self.overrides[battery_id] = override
+        return Saved(persisted=True)
+
+    def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
+        if name != "car":
+            raise UnknownInputError(f"There is no input {name!r}; there are: car.")
+        self.inputs[name] = (on, expires_s)
 
     async def select_strategy(self, name: str) -> Saved:
         if name not in STRATEGIES:

@@ -63,6 +63,17 @@ export interface MappingState {
   evidence: string;
 }
 
+export interface HoldState {
+  /** Charging positive. */
+  power_w: number;
+  /** ISO 8601, UTC; null = until it is changed. */
+  until: string | null;
+}
+
+export interface OverrideState {
+  hold: HoldState;
+}
+
 export interface BatteryState {
   id: string;
   name: string;
@@ -82,6 +93,8 @@ export interface BatteryState {
   max_soc_pct: number;
   reasons: ReasonState[];
   mapping: MappingState | null;
+  /** auto, out-of-service, or a hold. */
+  override: string | OverrideState;
 }
 
 export interface AlarmState {
@@ -166,6 +179,13 @@ export interface ProtectionState {
   unassigned: string;
 }
 
+export interface InputState {
+  name: string;
+  on: boolean;
+  /** Seconds until it goes off by itself; null = it does not. */
+  expires_s: number | null;
+}
+
 export interface SystemState {
   /** ISO 8601, UTC. */
   time: string;
@@ -182,4 +202,5 @@ export interface SystemState {
   identify: IdentifyState | null;
   /** Null while no source of prices is configured. */
   prices: PricesState | null;
+  inputs: InputState[];
 }

@@ -1,7 +1,14 @@
 """The user's configuration file: reading it, changing one value in it, noticing changes to it."""
 
 from phasewise.config.api_token import TokenError, read_token
-from phasewise.config.edit import EditError, set_battery_phase, set_scalar, set_strategy
+from phasewise.config.battery import until_utc_s
+from phasewise.config.edit import (
+    EditError,
+    set_battery_override,
+    set_battery_phase,
+    set_strategy,
+    set_value,
+)
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.registry import BatteryEntry, MeterEntry, Registry, SourceEntry
@@ -34,8 +41,10 @@ __all__ = [
     "parse_config",
     "read_text",
     "read_token",
+    "set_battery_override",
     "set_battery_phase",
-    "set_scalar",
     "set_strategy",
+    "set_value",
+    "until_utc_s",
     "write_atomic",
 ]

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from phasewise.config.check import Checker
 from phasewise.config.errors import KeyPath, shown
-from phasewise.config.schema import BatterySection, HoldSection, OverrideSection
+from phasewise.config.schema import BatterySection, OverrideSection
 from phasewise.model import Assignment, BatterySettings, Capabilities, Override, Site
 
 
@@ -66,23 +66,26 @@ def _override(path: KeyPath, section: BatterySection, site: Site, checker: Check
     if not isinstance(override, OverrideSection):
         return Override(out_of_service=override == "out-of-service")
     hold = override.hold
-    until_utc_s = None
+    end_utc_s = None
     if hold.until is not None:
         try:
-            until_utc_s = _utc_s(hold, site)
+            end_utc_s = until_utc_s(hold.until, site.time_zone)
         except (ValueError, OverflowError):
             message = f"{shown(hold.until)} is not a date and time"
             allowed = "such as 2026-12-24T18:00 (time of the site) or 2026-12-24T18:00+01:00"
             checker.add((*path, "override", "hold", "until"), message, value=hold.until, allowed=allowed)
-    return Override(hold_power_w=hold.power_w, hold_until_utc_s=until_utc_s)
+    return Override(hold_power_w=hold.power_w, hold_until_utc_s=end_utc_s)
 
 
-def _utc_s(hold: HoldSection, site: Site) -> float:
-    """When a hold ends, as Unix time. Raises ValueError, OverflowError."""
-    text = str(hold.until).strip()
+def until_utc_s(text: str, time_zone: str) -> float:
+    """When a hold ends, as Unix time. Without an offset the text is in local time.
+
+    Raises ValueError, OverflowError.
+    """
+    text = text.strip()
     if len(text) <= len("2026-12-24"):
         raise ValueError("a date without a time")
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(site.time_zone))
+        moment = moment.replace(tzinfo=ZoneInfo(time_zone))
     return moment.timestamp()

@@ -7,19 +7,25 @@ unless exactly that one value is different, nothing is changed and EditError say
 import copy
 import json
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from phasewise.config.document import parse
 from phasewise.config.errors import ConfigError, KeyPath, key_text
-from phasewise.model import Assignment
+from phasewise.model import Assignment, Override
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # to some YAML version
 _COLON = re.compile(r"[ \t]*:")
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _INDENT = 2  # columns for a new nested key, where the file itself shows no other habit
+
+Value = str | float | Mapping[str, Any]
+"""A text, a number, or a mapping of such: what a value in the file can be changed to."""
 
 _Splice = tuple[int, int, str]
 """Replace the characters from the first index up to the second by this text."""
@@ -31,6 +37,32 @@ class EditError(Exception):
 
 def set_battery_phase(text: str, battery_id: str, assignment: Assignment) -> str:
     """The text with the phase that the user chose for one battery. Raises EditError."""
+    place, entry = _battery(text, battery_id)
+    if assignment is Assignment.UNASSIGNED and entry.get("phase") in (None, ""):
+        return text
+    return set_value(text, ("batteries", place, "phase"), assignment.value)
+
+
+def set_battery_override(text: str, battery_id: str, override: Override, time_zone: str) -> str:
+    """The text with what the user decided for one battery. Raises EditError.
+
+    The end of a hold is written in local time with its offset.
+    """
+    place, entry = _battery(text, battery_id)
+    path = ("batteries", place, "override")
+    if override.out_of_service:
+        return set_value(text, path, "out-of-service")
+    if override.hold_power_w is None:
+        return text if entry.get("override") is None else set_value(text, path, "auto")
+    hold: dict[str, Value] = {"power_w": override.hold_power_w}
+    if override.hold_until_utc_s is not None:
+        until = datetime.fromtimestamp(override.hold_until_utc_s, ZoneInfo(time_zone))
+        hold["until"] = until.isoformat(timespec="seconds")
+    return set_value(text, path, {"hold": hold})
+
+
+def _battery(text: str, battery_id: str) -> tuple[int, dict[str, Any]]:
+    """Position and plain values of one battery's entry."""
     batteries = _read(text)[1].get("batteries")
     entries = batteries if isinstance(batteries, list) else []
     places = [
@@ -39,22 +71,19 @@ def set_battery_phase(text: str, battery_id: str, assignment: Assignment) -> str
     if len(places) != 1:
         what = "no battery" if not places else "more than one battery"
         raise EditError(f"not changed: the file has {what} with id '{battery_id}'")
-    now = entries[places[0]].get("phase")
-    if assignment is Assignment.UNASSIGNED and (now is None or now == ""):
-        return text
-    return set_scalar(text, ("batteries", places[0], "phase"), assignment.value)
+    return places[0], entries[places[0]]
 
 
 def set_strategy(text: str, name: str) -> str:
     """The text with another strategy selected. Raises EditError."""
-    return set_scalar(text, ("control", "strategy"), name)
+    return set_value(text, ("control", "strategy"), name)
 
 
-def set_scalar(text: str, path: KeyPath, value: str) -> str:
-    """The text with a text value at `path`: replaced there, or inserted where the key is missing.
+def set_value(text: str, path: KeyPath, value: Value) -> str:
+    """The text with another value at `path`: replaced there, or inserted where the key is missing.
 
     Raises EditError when the text is not YAML, when the place is ambiguous (an anchor, alias, tag or
-    text over several lines) or when something else would change too.
+    text over several lines), when a comment would be lost or when something else would change too.
     """
     root, before = _read(text)
     wanted = _with(before, path, value)
@@ -86,7 +115,7 @@ def _refuse(path: KeyPath, why: str) -> EditError:
     return EditError(f"{key_text(path)} was not changed: {why}; please edit the file by hand")
 
 
-def _with(plain: dict[str, Any], path: KeyPath, value: str) -> dict[str, Any]:
+def _with(plain: dict[str, Any], path: KeyPath, value: Value) -> dict[str, Any]:
     """A copy of the plain values with one more or another value in it."""
     changed = copy.deepcopy(plain)
     here: Any = changed
@@ -103,7 +132,7 @@ def _with(plain: dict[str, Any], path: KeyPath, value: str) -> dict[str, Any]:
     return changed
 
 
-def _splice(text: str, root: MappingNode, path: KeyPath, value: str) -> _Splice:
+def _splice(text: str, root: MappingNode, path: KeyPath, value: Value) -> _Splice:
     node: Node = root
     key: Node = root  # replaced on the way: the last part of a path is always a mapping's key
     for depth, part in enumerate(path):
@@ -123,17 +152,42 @@ def _splice(text: str, root: MappingNode, path: KeyPath, value: str) -> _Splice:
     return _replace(text, key, node, path, value)
 
 
-def _fill(text: str, key: Node, node: Node, path: KeyPath, depth: int, value: str) -> _Splice:
+def _fill(text: str, key: Node, node: Node, path: KeyPath, depth: int, value: Value) -> _Splice:
     """A section that has no keys yet (`control: null`) gets its first one."""
     if not isinstance(node, ScalarNode):
         raise _refuse(path, f"{key_text(path[:depth])} is not a mapping")
     return _put(text, key, node, path, "{" + _inline(path[depth:], value) + "}")
 
 
-def _replace(text: str, key: Node, node: Node, path: KeyPath, value: str) -> _Splice:
+def _replace(text: str, key: Node, node: Node, path: KeyPath, value: Value) -> _Splice:
+    if isinstance(node, MappingNode):
+        return _replace_mapping(text, key, node, path, value)
     if not isinstance(node, ScalarNode):
         raise _refuse(path, "it is a mapping or a list there")
-    return _put(text, key, node, path, _quoted(value, node.style))
+    return _put(text, key, node, path, _written(value, node.style))
+
+
+def _replace_mapping(text: str, key: Node, node: MappingNode, path: KeyPath, value: Value) -> _Splice:
+    """Write over all of a mapping, from the colon of its key to its last value."""
+    if node.anchor or not _is_written_at(key, node):
+        raise _refuse(path, "it has an anchor, an alias or a tag there")
+    start = node.start_mark.index
+    if not node.flow_style:
+        colon = _COLON.match(text, key.end_mark.index)
+        start = colon.end() if colon else start
+    end = node.end_mark.index if node.flow_style else _end_of(node)
+    if "#" in text[start:end]:
+        raise _refuse(path, "there is a comment inside, which would be lost")
+    return start, end, ("" if node.flow_style else " ") + _written(value, None)
+
+
+def _end_of(node: Node) -> int:
+    """Where the last value of a block of lines ends: what follows it, also a comment, stays."""
+    while isinstance(node, MappingNode) and not node.flow_style and node.value:
+        key, node = node.value[-1]
+        if _is_empty(node):
+            return int(key.end_mark.index) + 1
+    return int(node.end_mark.index)
 
 
 def _put(text: str, key: Node, node: ScalarNode, path: KeyPath, piece: str) -> _Splice:
@@ -151,7 +205,7 @@ def _put(text: str, key: Node, node: ScalarNode, path: KeyPath, piece: str) -> _
 
 
 def _insert(
-    text: str, root: MappingNode, mapping: MappingNode, path: KeyPath, depth: int, value: str
+    text: str, root: MappingNode, mapping: MappingNode, path: KeyPath, depth: int, value: Value
 ) -> _Splice:
     """A key that the mapping, found at `path[:depth]`, does not have yet."""
     if mapping.flow_style:
@@ -173,7 +227,7 @@ def _insert(
     return start_of_line, start_of_line, line + _newline(text)
 
 
-def _insert_in_braces(mapping: MappingNode, path: KeyPath, depth: int, value: str) -> _Splice:
+def _insert_in_braces(mapping: MappingNode, path: KeyPath, depth: int, value: Value) -> _Splice:
     """After the last value that is written there: what follows it, also a comment, stays behind it."""
     ends = [item.end_mark.index for key, item in mapping.value if _is_written_at(key, item)]
     if mapping.value and not ends:
@@ -200,19 +254,29 @@ def _new_line(text: str, index: int, lines: list[str]) -> _Splice:
     return len(text), len(text), newline + block
 
 
-def _lines(path: KeyPath, value: str, column: int, step: int) -> list[str]:
+def _lines(path: KeyPath, value: Value, column: int, step: int) -> list[str]:
     """The keys of `path`, each on a line of its own below the other."""
     *outer, last = (_quoted(str(part), None) for part in path)
     lines = [" " * (column + step * depth) + f"{part}:" for depth, part in enumerate(outer)]
-    return [*lines, " " * (column + step * len(outer)) + f"{last}: {_quoted(value, None)}"]
+    return [*lines, " " * (column + step * len(outer)) + f"{last}: {_written(value, None)}"]
 
 
-def _inline(path: KeyPath, value: str) -> str:
+def _inline(path: KeyPath, value: Value) -> str:
     """The keys of `path` on one line: `a: {b: value}`."""
-    text = _quoted(value, None)
+    text = _written(value, None)
     for depth, part in enumerate(reversed(path)):
         text = f"{_quoted(str(part), None)}: " + (f"{{{text}}}" if depth else text)
     return text
+
+
+def _written(value: Value, style: str | None) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, str):
+        return _quoted(value, style)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_quoted(key, None)}: {_written(item, None)}" for key, item in value.items())
+        return "{" + inner + "}"
+    return f"{value:.0f}" if value == round(value) else repr(value)
 
 
 def _quoted(value: str, style: str | None) -> str:

@@ -263,7 +263,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("control", "peak", "import_w"), (None,)),
     (("control", "peak", "export_w"), (None,)),
     (("control", "capacity_tariff", "enabled"), (False,)),
-    (("control", "ev_override", "input"), (None,)),
 )
 
 

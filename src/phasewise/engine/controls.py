@@ -22,6 +22,14 @@ class UnknownStrategyError(ControlError):
     """There is no strategy with that name. The text lists those there are."""
 
 
+class UnknownInputError(ControlError):
+    """The configuration names no input of that name. The text lists those it does."""
+
+
+class OverrideError(ControlError):
+    """What is asked of a battery makes no sense. The text says why, and what is allowed."""
+
+
 class IdentifyError(ControlError):
     """The phase can't be identified now, or there is nothing to end. The text says why, and what to do."""
 
@@ -36,6 +44,15 @@ class Saved(Struct, frozen=True):
     persisted: bool
     """False when it holds only until the next restart, because the file could not be written."""
     detail: str | None = None
+
+
+class Hold(Struct, frozen=True):
+    """A fixed power for one battery, as the user gives it."""
+
+    power_w: float
+    """Charging positive."""
+    until: str | None = None
+    """ISO date and time, of the site unless it has an offset; None = until it is changed."""
 
 
 class Health(Struct, frozen=True):
@@ -85,6 +102,21 @@ class Controls(Protocol):
         """The user says which phase a battery is on: written to the file, then in effect.
 
         Raises UnknownBatteryError, NotSavedError.
+        """
+        ...
+
+    async def set_override(self, battery_id: str, override: Hold | bool) -> Saved:
+        """What the user decides for one battery: written to the file, then in effect.
+
+        A power that is held; or whether it is in service, as the strategy says.
+        Raises UnknownBatteryError, OverrideError, NotSavedError.
+        """
+        ...
+
+    def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
+        """Switch a boolean input; it goes off by itself after `expires_s`, and with a restart.
+
+        Raises UnknownInputError.
         """
         ...
 

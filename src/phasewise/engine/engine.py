@@ -15,6 +15,7 @@ from phasewise.engine.alarms import AlarmBook
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.identification import Identification
+from phasewise.engine.inputs import Inputs
 from phasewise.engine.live import Live
 from phasewise.engine.outlook import Outlook
 from phasewise.engine.publish import alarm_states, system_state
@@ -83,6 +84,7 @@ class Engine:
         self._decided_s = float("-inf")
         self._book = AlarmBook()
         self._identification = Identification()
+        self._inputs = Inputs()
         self._last_logged: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._workers = {i: self._worker(i, driver) for i, driver in batteries.items()}
@@ -221,6 +223,7 @@ class Engine:
             batteries=tuple(self._workers[b.id].snapshot() for b in self.settings.batteries),
             prices=self.outlook.prices,
             forecast=self.outlook.forecast,
+            inputs=self._inputs.on(self.settings, self._clock.now_s()),
         )
 
     def _dispatch(self, decision: Decision) -> None:
@@ -251,6 +254,7 @@ class Engine:
                 found=found,
                 identify=self._identification.state(self.settings),
                 outlook=self.outlook,
+                inputs=self._inputs.state(self.settings, snapshot.time_s),
             )
         )
 
@@ -286,6 +290,12 @@ class Engine:
     def end_identify(self) -> None:
         """Abort the run, or take its result away. Raises IdentifyError."""
         self._identification.end(self._clock.now_s())
+        self._cycle(grid_is_new=False)
+
+    def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
+        """Switch a boolean input; in effect at the next sample. Raises UnknownInputError."""
+        self._inputs.set(name, self.settings, self._clock.now_s(), on=on, expires_s=expires_s)
+        log.info("input", name=name, on=on, expires_s=expires_s)
         self._cycle(grid_is_new=False)
 
     def counters(self) -> Counters:

@@ -12,8 +12,11 @@ from phasewise.engine.state import (
     AlarmState,
     BatteryState,
     GridState,
+    HoldState,
     IdentifyState,
+    InputState,
     MappingState,
+    OverrideState,
     PhaseState,
     PricesState,
     ProtectionState,
@@ -33,6 +36,7 @@ from phasewise.model import (
     Command,
     Decision,
     Freshness,
+    Override,
     Phase,
     PhaseDecision,
     PhaseReading,
@@ -53,6 +57,7 @@ def system_state(
     found: Iterable[Finding] = (),
     identify: IdentifyState | None = None,
     outlook: Outlook | None = None,
+    inputs: tuple[InputState, ...] = (),
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
 
@@ -69,9 +74,7 @@ def system_state(
         load_w=_rounded(decision.load_w),
         target_grid_w=settings.control.target_grid_w,
         batteries=tuple(
-            _battery(
-                battery, seen, decided, applied_w.get(battery.id), snapshot.time_s, mappings.get(battery.id)
-            )
+            _battery(battery, seen, decided, applied_w.get(battery.id), snapshot, mappings.get(battery.id))
             for battery, seen, decided in zip(
                 settings.batteries, snapshot.batteries, decision.batteries, strict=True
             )
@@ -80,6 +83,7 @@ def system_state(
         protection=_protection(settings, decision),
         identify=identify,
         prices=_prices(snapshot, outlook) if outlook is not None and outlook.has_prices else None,
+        inputs=inputs,
     )
 
 
@@ -204,7 +208,7 @@ def _battery(
     seen: BatterySnapshot,
     decided: BatteryDecision,
     applied_w: float | None,
-    now_s: float,
+    snapshot: Snapshot,
     mapping: MappingState | None,
 ) -> BatteryState:
     reading = seen.reading
@@ -219,7 +223,7 @@ def _battery(
         available=seen.reachable and decided.command is not Command.NONE and not fixed,
         reachable=seen.reachable,
         state=reading.state if reading is not None else None,
-        age_s=round(now_s - reading.time_s, 1) if reading is not None else None,
+        age_s=round(snapshot.time_s - reading.time_s, 1) if reading is not None else None,
         temperature_c=reading.temperature_c if reading is not None else None,
         max_charge_w=battery.max_charge_w,
         max_discharge_w=battery.max_discharge_w,
@@ -235,7 +239,18 @@ def _battery(
             for reason in decided.reasons
         ),
         mapping=mapping,
+        override=_override(battery.override, snapshot.utc_s),
     )
+
+
+def _override(override: Override, utc_s: float) -> str | OverrideState:
+    """A hold that has ended is none."""
+    if override.out_of_service:
+        return "out-of-service"
+    held_w, until_utc_s = override.held_w(utc_s), override.hold_until_utc_s
+    if held_w is None:
+        return "auto"
+    return OverrideState(HoldState(held_w, None if until_utc_s is None else _iso(until_utc_s)))
 
 
 def _mapping(finding: Finding) -> MappingState | None:

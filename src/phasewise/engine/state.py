@@ -83,6 +83,21 @@ class MappingState(Struct, frozen=True):
     """The numbers, in English."""
 
 
+class HoldState(Struct, frozen=True):
+    """A power that the user holds one battery at."""
+
+    power_w: float
+    """Charging positive."""
+    until: str | None
+    """ISO 8601, UTC; None = until it is changed."""
+
+
+class OverrideState(Struct, frozen=True):
+    """What the user decided for one battery, where it is more than a word."""
+
+    hold: HoldState
+
+
 class BatteryState(Struct, frozen=True):
     """One battery, as last seen."""
 
@@ -110,6 +125,8 @@ class BatteryState(Struct, frozen=True):
     reasons: tuple[ReasonState, ...]
     mapping: MappingState | None = None
     """None while nothing can be told."""
+    override: str | OverrideState = "auto"
+    """auto, out-of-service, or a hold; one that has ended is auto."""
 
 
 class AlarmState(Struct, frozen=True):
@@ -217,6 +234,15 @@ class ProtectionState(Struct, frozen=True):
     """What unassigned batteries may do meanwhile: worst-case or aggregate."""
 
 
+class InputState(Struct, frozen=True):
+    """A boolean input that the configuration names."""
+
+    name: str
+    on: bool
+    expires_s: float | None
+    """Seconds until it goes off by itself; None = it does not."""
+
+
 class SystemState(Struct, frozen=True):
     """Everything, at one instant."""
 
@@ -236,6 +262,7 @@ class SystemState(Struct, frozen=True):
     """The phase identification that runs, or the result of the last one."""
     prices: PricesState | None = None
     """None while no source of prices is configured."""
+    inputs: tuple[InputState, ...] = ()
 
 
 class Counters(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from phasewise.engine.controls import Controls, Saved
+from phasewise.engine.controls import Controls, Hold, Saved
 from phasewise.integrations import metrics
 from phasewise.web import wire
 from phasewise.web.access import SESSION_COOKIE, SESSION_S, Doorkeeper
@@ -94,11 +94,17 @@ async def _sent(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 @router.patch(
     "/api/v1/batteries/{id}", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(404, 409)
 )
-async def set_phase(
-    battery_id: Annotated[str, Path(alias="id")], change: wire.PhaseChange, controls: ControlsNow
+async def change_battery(
+    battery_id: Annotated[str, Path(alias="id")], change: wire.BatteryChange, controls: ControlsNow
 ) -> wire.Saved:
-    """Say which phase a battery is on."""
-    return _saved(await controls.set_phase(battery_id, change.assignment))
+    """Say which phase a battery is on, or what it does instead of what the strategy says."""
+    if isinstance(change, wire.PhaseChange):
+        return _saved(await controls.set_phase(battery_id, change.assignment))
+    override = change.override
+    if isinstance(override, wire.OverrideHold):
+        hold = Hold(override.hold.power_w, override.hold.until)
+        return _saved(await controls.set_override(battery_id, hold))
+    return _saved(await controls.set_override(battery_id, override == "auto"))
 
 
 @router.post(
@@ -118,6 +124,17 @@ async def start_identify(battery_id: Annotated[str, Path(alias="id")], controls:
 async def end_identify(controls: ControlsNow) -> None:
     """Abort the identification that runs, or take the result of the last one out of the state."""
     controls.end_identify()
+
+
+@router.put(
+    "/api/v1/inputs/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=WRITE_REFUSALS | _problems(404),
+)
+async def set_input(name: str, change: wire.InputChange, controls: ControlsNow) -> None:
+    """Switch a boolean input, such as one that says that a car is charging."""
+    controls.set_input(name, on=change.on, expires_s=change.expires_s)
 
 
 @router.put("/api/v1/strategy", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(409))

@@ -11,7 +11,9 @@ from phasewise.engine.controls import (
     ControlError,
     Controls,
     NotSavedError,
+    OverrideError,
     UnknownBatteryError,
+    UnknownInputError,
     UnknownStrategyError,
 )
 from phasewise.web import api
@@ -22,7 +24,9 @@ from phasewise.web.stream import StateEncoder
 
 _STATUS_OF: dict[type[ControlError], int] = {
     UnknownBatteryError: 404,
+    UnknownInputError: 404,
     UnknownStrategyError: 422,
+    OverrideError: 422,
     NotSavedError: 409,
 }
 
@@ -58,7 +62,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location[1:]) or "body"
+    # A tag such as "(mapping)" says which member of a union was tried: it is no key.
+    parts = [str(part) for part in location[1:] if not str(part).startswith("(")]
+    return ".".join(parts) or "body"
 
 
 async def _not_done(_: Request, error: Exception) -> Response:

@@ -4,9 +4,9 @@ These mirror `engine.state` and `engine.controls` field by field (a test holds t
 change inside the daemon can't silently change what other tools rely on. Positive power = import, charging.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from phasewise.model import Assignment
 
@@ -93,6 +93,21 @@ class Mapping(_Wire):
     """English."""
 
 
+class Hold(_Wire):
+    """A power that the user holds one battery at."""
+
+    power_w: float
+    """Charging positive."""
+    until: str | None
+    """ISO 8601, UTC; null = until it is changed."""
+
+
+class Override(_Wire):
+    """What the user decided for one battery, where it is more than a word."""
+
+    hold: Hold
+
+
 class Battery(_Wire):
     """One battery; null = not known."""
 
@@ -115,6 +130,8 @@ class Battery(_Wire):
     reasons: tuple[Reason, ...]
     mapping: Mapping | None = None
     """Null while nothing can be told."""
+    override: str | Override = "auto"
+    """auto, out-of-service, or a hold; one that has ended is auto."""
 
 
 class Alarm(_Wire):
@@ -215,6 +232,15 @@ class Protection(_Wire):
     """What unassigned batteries may do meanwhile: worst-case or aggregate."""
 
 
+class Input(_Wire):
+    """A boolean input that the configuration names."""
+
+    name: str
+    on: bool
+    expires_s: float | None
+    """Seconds until it goes off by itself; null = it does not."""
+
+
 class System(_Wire):
     """Everything, at one instant."""
 
@@ -233,6 +259,7 @@ class System(_Wire):
     """The phase identification that runs, or the result of the last one."""
     prices: Prices | None = None
     """Null while no source of prices is configured."""
+    inputs: tuple[Input, ...] = ()
 
 
 class Health(_Wire):
@@ -266,6 +293,62 @@ class PhaseChange(_Wire):
     def assignment(self) -> Assignment:
         """The same as the model has it."""
         return Assignment(self.phase) if self.phase else Assignment.UNASSIGNED
+
+
+class HoldChange(_Wire):
+    """A power to hold, and until when."""
+
+    power_w: Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    """Charging positive."""
+    until: Annotated[str, Field(max_length=40)] | None = None
+    """ISO date and time, of the site unless it has an offset; null = until it is changed."""
+
+
+class OverrideHold(_Wire):
+    """Hold a power instead of what the strategy says."""
+
+    hold: HoldChange
+
+
+def _form(value: Any) -> str:
+    return "(mapping)" if isinstance(value, dict | OverrideHold) else "(scalar)"
+
+
+class OverrideChange(_Wire):
+    """What the user decides for one battery."""
+
+    override: Annotated[
+        Annotated[Literal["auto", "out-of-service"], Tag("(scalar)")]
+        | Annotated[OverrideHold, Tag("(mapping)")],
+        Discriminator(_form),
+    ]
+
+
+def _change(value: Any) -> str | None:
+    """Which key a change is about: one at a time."""
+    if isinstance(value, PhaseChange | OverrideChange):
+        return "(phase)" if isinstance(value, PhaseChange) else "(override)"
+    if not isinstance(value, dict):
+        return None
+    return next((f"({key})" for key in ("phase", "override") if key in value), None)
+
+
+BatteryChange = Annotated[
+    Annotated[PhaseChange, Tag("(phase)")] | Annotated[OverrideChange, Tag("(override)")],
+    Discriminator(
+        _change,
+        custom_error_type="change",
+        custom_error_message="Input should be a JSON object with 'phase' or 'override'",
+    ),
+]
+
+
+class InputChange(_Wire):
+    """Switch a boolean input."""
+
+    on: Annotated[bool, Field(strict=True)]
+    expires_s: Annotated[float, Field(strict=True, gt=0, le=604_800)] | None = None
+    """It goes off by itself after so many seconds, at most a week; null = it does not."""
 
 
 class StrategyChange(_Wire):
