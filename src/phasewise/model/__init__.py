@@ -10,6 +10,7 @@ from phasewise.model.decision import (
     FactCode,
     Intent,
     PhaseDecision,
+    QuarterDecision,
     Reason,
     ReasonCode,
     Severity,
@@ -17,11 +18,14 @@ from phasewise.model.decision import (
 from phasewise.model.phase import PHASES, Assignment, Phase
 from phasewise.model.readings import BatteryReading, GridReading, PhaseReading
 from phasewise.model.site import (
+    CAPACITY_FLOOR_W,
     BatterySettings,
     Capabilities,
+    CapacityTariff,
     Connection,
     ControlSettings,
     Override,
+    PeakSettings,
     PerPhaseLimit,
     PhaseProtection,
     Regulate,
@@ -33,6 +37,7 @@ from phasewise.model.site import (
 from phasewise.model.snapshot import BatterySnapshot, Freshness, Snapshot
 
 __all__ = [
+    "CAPACITY_FLOOR_W",
     "PHASES",
     "Alarm",
     "AlarmCode",
@@ -42,6 +47,7 @@ __all__ = [
     "BatterySettings",
     "BatterySnapshot",
     "Capabilities",
+    "CapacityTariff",
     "Command",
     "Connection",
     "ControlSettings",
@@ -52,11 +58,13 @@ __all__ = [
     "GridReading",
     "Intent",
     "Override",
+    "PeakSettings",
     "PerPhaseLimit",
     "Phase",
     "PhaseDecision",
     "PhaseProtection",
     "PhaseReading",
+    "QuarterDecision",
     "Reason",
     "ReasonCode",
     "Regulate",

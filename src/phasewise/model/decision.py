@@ -51,6 +51,8 @@ class ReasonCode(StrEnum):
     """Makes up for another's relief, so that the strategy's target is still met."""
     DIRECTION_CHANGE = "direction-change"
     """Waits until no other battery works the other way."""
+    PEAK = "peak"
+    """Keeps the grid total inside a limit: of the user, or of the capacity tariff."""
     STEP = "step"
     """Rounded to what the unit can be set to."""
 
@@ -195,6 +197,21 @@ class PhaseDecision(Struct, frozen=True):
     """Whether a limit of this phase holds a battery back, or makes it work, now."""
 
 
+class QuarterDecision(Struct, frozen=True):
+    """The running clock quarter as the capacity tariff sees it. All means are over a whole quarter."""
+
+    so_far_w: float
+    """Energy imported so far, over a quarter of an hour: it begins at 0 and grows."""
+    forecast_w: float
+    """The mean it will end with if all goes on as now."""
+    target_w: float
+    """What it is kept below: the target, or this month's highest mean where that is higher."""
+    limit_w: float | None = None
+    """Import that batteries hold the grid to now; None while none is needed."""
+    month_peak_w: float = 0.0
+    """Highest mean of a quarter in this month so far."""
+
+
 class Decision(Struct, frozen=True):
     """The outcome of one call of `decide`."""
 
@@ -214,3 +231,5 @@ class Decision(Struct, frozen=True):
     """One per phase of the home while phase protection works; empty without it."""
     fuse_used: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Share of each fuse's thermal budget that overcurrent has used up, 0 to 1."""
+    quarter: QuarterDecision | None = None
+    """None while the capacity tariff is off, or nothing is known of the quarter."""

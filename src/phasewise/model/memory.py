@@ -144,6 +144,38 @@ class ProtectionMemory(Struct, frozen=True):
     """What each battery does for relief now, in the order of the settings, charging positive."""
 
 
+class PeakMemory(Struct, frozen=True):
+    """Memory of the limits of the grid total."""
+
+    side: int = 0
+    """The limit that was exceeded last: 1 import, -1 export, 0 none for a while."""
+    exceeded_s: float = float("-inf")
+    """When it last was."""
+    target_w: float | None = None
+    """What all batteries together are held to for it; None while the strategy has its way."""
+
+
+class QuarterMemory(Struct, frozen=True):
+    """Memory of the capacity tariff; untouched while it is off."""
+
+    start_utc_s: float | None = None
+    """Begin of the running clock quarter; None before the first sample."""
+    at_utc_s: float = 0.0
+    """Time of the last sample, by the meter's clock where it has one."""
+    import_w: float = 0.0
+    """Import in that sample, >= 0."""
+    imported_wh: float = 0.0
+    """Since the quarter began."""
+    complete: bool = False
+    """Whether all of the quarter was seen; what was not seen counts as at the target."""
+    limit_w: float | None = None
+    """Import that batteries hold the grid to for it; None while none is needed."""
+    month: str = ""
+    """The month that the peak is of, such as 2026-11, in local time."""
+    month_peak_w: float = 0.0
+    """Highest mean of a quarter in it."""
+
+
 class Memory(Struct, frozen=True):
     """Everything `decide` remembers."""
 
@@ -165,3 +197,5 @@ class Memory(Struct, frozen=True):
     """Thermal budget used per phase, 0 to 1."""
     fuse_s: float | None = None
     """As of when."""
+    peak: PeakMemory = PeakMemory()
+    quarter: QuarterMemory = QuarterMemory()

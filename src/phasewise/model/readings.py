@@ -41,7 +41,8 @@ class GridReading(Struct, frozen=True):
     energy_import_wh: float | None = None
     energy_export_wh: float | None = None
     quarter_demand_w: float | None = None
-    """Mean import power of the running clock quarter so far (1-0:1.4.0)."""
+    """Energy imported in the running clock quarter so far, over a whole quarter of an hour (1-0:1.4.0): it
+    begins at 0 and grows. So a demand register is defined (IEC 62056-6-2, class 5: current average value)."""
     month_peak_w: float | None = None
     """Highest quarter demand of the month (1-0:1.6.0)."""
     meter_id: str | None = None

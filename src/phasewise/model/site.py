@@ -119,7 +119,7 @@ class UnassignedPolicy(StrEnum):
 
 
 PerPhaseLimit = tuple[float | None, float | None, float | None]
-"""W on L1, L2 and L3; None where there is none."""
+"""W or A on L1, L2 and L3; None where there is none."""
 
 
 class PhaseProtection(Struct, frozen=True):
@@ -131,7 +131,31 @@ class PhaseProtection(Struct, frozen=True):
     """Most import per phase besides the fuse, L1 to L3, >= 0; None = the fuse alone."""
     limit_export_w: PerPhaseLimit = (None, None, None)
     """Most export, likewise."""
+    limit_import_a: PerPhaseLimit = (None, None, None)
+    """The same in A, at any power factor: a current, held like that of the fuse."""
+    limit_export_a: PerPhaseLimit = (None, None, None)
     unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
+
+
+class PeakSettings(Struct, frozen=True):
+    """Limits of the grid total, on top of every strategy but full stop; None = no limit."""
+
+    import_w: float | None = None
+    """Most import, >= 0."""
+    export_w: float | None = None
+    """Most export, >= 0: 0 means never export."""
+
+
+CAPACITY_FLOOR_W = 2500.0
+"""The Flemish capacity tariff charges at least this much: a lower peak saves nothing."""
+
+
+class CapacityTariff(Struct, frozen=True):
+    """A tariff on the highest mean import of a clock quarter in each month."""
+
+    enabled: bool = False
+    target_w: float = CAPACITY_FLOOR_W
+    """Mean of a quarter of an hour to stay below; less than the floor counts as the floor."""
 
 
 class ControlSettings(Struct, frozen=True):
@@ -147,6 +171,8 @@ class ControlSettings(Struct, frozen=True):
     idle_minutes: float = 5.0
     relief_in_full_stop: bool = False
     phase_protection: PhaseProtection = PhaseProtection()
+    peak: PeakSettings = PeakSettings()
+    capacity_tariff: CapacityTariff = CapacityTariff()
     charge: ChargeOptions = ChargeOptions()
     sell: SellOptions = SellOptions()
     timed: TimedOptions = TimedOptions()
