@@ -73,6 +73,10 @@ DE = Catalogue(
         R.DIRECTION_CHANGE: (
             "Eine andere Batterie arbeitet noch in der Gegenrichtung; diese beginnt, sobald jene steht."
         ),
+        R.PEAK: (
+            "Diese Batterie hält Bezug oder Einspeisung des Hauses in der eingestellten Grenze und tut nicht "
+            "mehr, als dafür nötig ist."
+        ),
         R.STEP: "Diese Batterie lässt sich nur in Stufen einstellen; die letzten Watt bleiben übrig.",
     },
     alarms={

@@ -42,6 +42,10 @@ EN = Catalogue(
         R.DIRECTION_CHANGE: (
             "Another battery is still working the other way; this one starts as soon as that one has stopped."
         ),
+        R.PEAK: (
+            "This battery keeps the home's import or export inside the limit that is set, and does no more "
+            "than that takes."
+        ),
         R.STEP: "This battery can be set only in steps; the last few watts are left over.",
     },
     alarms={

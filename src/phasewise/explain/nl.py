@@ -61,6 +61,10 @@ NL = Catalogue(
         R.DIRECTION_CHANGE: (
             "Een andere batterij werkt nog de andere kant op; deze begint zodra die gestopt is."
         ),
+        R.PEAK: (
+            "Deze batterij houdt de afname of teruglevering van het huis binnen de ingestelde grens, en doet "
+            "niet meer dan daarvoor nodig is."
+        ),
         R.STEP: "Deze batterij is alleen in stappen in te stellen; de laatste watts blijven over.",
     },
     alarms={

@@ -48,6 +48,9 @@ class MetricKind(StrEnum):
     OPPOSED = "opposed"
     ALARM_RAISED = "alarm-raised"
     ALARM_COUNT = "alarm-count"
+    PEAK_CLEAR = "peak-clear"
+    PEAK_WASTED = "peak-wasted"
+    QUARTER_PEAK = "quarter-peak"
 
     @property
     def unit(self) -> str:
@@ -74,6 +77,9 @@ _UNITS = {
     MetricKind.OPPOSED: "s",
     MetricKind.ALARM_RAISED: "s",
     MetricKind.ALARM_COUNT: "",
+    MetricKind.PEAK_CLEAR: "s",
+    MetricKind.PEAK_WASTED: "Wh",
+    MetricKind.QUARTER_PEAK: "W",
 }
 
 
@@ -249,10 +255,12 @@ class ProtectionEntry(PhaseProtection, frozen=True, forbid_unknown_fields=True):
     # msgspec 0.22 compares with a bound that it read from elsewhere.)
     limit_import_w: float | PerPhaseLimit | None = None  # type: ignore[assignment]  # see above
     limit_export_w: float | PerPhaseLimit | None = None  # type: ignore[assignment]  # see above
+    limit_import_a: float | PerPhaseLimit | None = None  # type: ignore[assignment]  # see above
+    limit_export_a: float | PerPhaseLimit | None = None  # type: ignore[assignment]  # see above
 
     def __post_init__(self) -> None:
         """Turn single numbers into one per phase."""
-        for name in ("limit_import_w", "limit_export_w"):
+        for name in ("limit_import_w", "limit_export_w", "limit_import_a", "limit_export_a"):
             limit_w = getattr(self, name)
             limits_w = limit_w if isinstance(limit_w, tuple) else (limit_w,) * 3
             if any(limit_w is not None and limit_w < 0 for limit_w in limits_w):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from phasewise.sim.closed_loop import Trace
 from phasewise.sim.entries import Metric, MetricKind
 from phasewise.sim.fuse import budget_used
+from phasewise.sim.peak_metrics import peak_clear_s, peak_wasted_wh, quarter_peak_w
 from phasewise.sim.phase_metrics import (
     alarm_count,
     alarm_raised_s,
@@ -119,6 +120,9 @@ _MEASURES: dict[MetricKind, Callable[[View, Metric], float]] = {
     MetricKind.OPPOSED: opposed_s,
     MetricKind.ALARM_RAISED: alarm_raised_s,
     MetricKind.ALARM_COUNT: alarm_count,
+    MetricKind.PEAK_CLEAR: peak_clear_s,
+    MetricKind.PEAK_WASTED: peak_wasted_wh,
+    MetricKind.QUARTER_PEAK: quarter_peak_w,
 }
 
 
