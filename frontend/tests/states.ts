@@ -79,6 +79,7 @@ export function home(
     protection: { enabled: false, active: false, unassigned: "worst-case" },
     identify: null,
     prices: null,
+    quarter: null,
     ...changes,
   };
 }

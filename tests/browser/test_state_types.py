@@ -34,6 +34,7 @@ INTERFACES = dict(
         state.PricesState,
         state.InputState,
         state.ProtectionState,
+        state.QuarterState,
         state.SystemState,
     ],
 )

@@ -219,9 +219,6 @@ NOT_YET = {
     "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",
     "control: {regulate: per-phase}": "control.regulate: 'per-phase' is not available in this version; allowed: total",
     "control: {cycle: daily}": "control.cycle: 'daily' is not available in this version; allowed: never",
-    "control: {peak: {import_w: 4000}}": "control.peak.import_w: 4000 is not available in this version; allowed: null",
-    "control: {peak: {export_w: 0}}": "control.peak.export_w: 0 is not available in this version; allowed: null",
-    "control: {capacity_tariff: {enabled: true}}": "control.capacity_tariff.enabled: true is not available in this version; allowed: false",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from phasewise.engine.state import (
     GridState,
     PhaseState,
     ProtectionState,
+    QuarterState,
     StrategyState,
     SystemState,
 )
@@ -209,5 +210,10 @@ def test_everything_declared_is_sent() -> None:
     state = make_state(alarms=alarms)
     told = replace(state.batteries[0], setpoint_w=10.0)
     counters = Counters(battery_writes={"m1": 1}, battery_failures={"m1": 1})
-    sent = {name for name, _ in read(render(replace(state, batteries=(told,)), counters, HEALTHY))}
+    quarter = QuarterState(1200.0, 2480.0, 2500.0, 2400.0, 2310.0)
+    state = replace(state, batteries=(told,), quarter=quarter)
+    samples = read(render(state, counters, HEALTHY))
+    assert samples[key("phasewise_quarter_forecast_watts")] == 2480.0
+    assert samples[key("phasewise_month_peak_watts")] == 2310.0
+    sent = {name for name, _ in samples}
     assert sent == {metric.name for metric in METRICS}

@@ -28,6 +28,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.IdentifySampleState: wire.IdentifySample,
     state.IdentifyState: wire.Identify,
     state.ProtectionState: wire.Protection,
+    state.QuarterState: wire.Quarter,
     state.SystemState: wire.System,
     controls.Health: wire.Health,
     controls.Saved: wire.Saved,

@@ -186,6 +186,19 @@ export interface InputState {
   expires_s: number | null;
 }
 
+export interface QuarterState {
+  /** Energy imported so far, over a quarter of an hour: it begins at 0 and grows. */
+  so_far_w: number;
+  /** The mean it will end with if all goes on as now. */
+  forecast_w: number;
+  /** What it is kept below: the target, or this month's highest mean where that is higher. */
+  target_w: number;
+  /** Import that batteries hold the grid to now; null while none is needed. */
+  limit_w: number | null;
+  /** Highest mean of a quarter in this month so far. */
+  month_peak_w: number;
+}
+
 export interface SystemState {
   /** ISO 8601, UTC. */
   time: string;
@@ -203,4 +216,6 @@ export interface SystemState {
   /** Null while no source of prices is configured. */
   prices: PricesState | null;
   inputs: InputState[];
+  /** Null while the capacity tariff is off, or nothing is known of the quarter. */
+  quarter: QuarterState | null;
 }

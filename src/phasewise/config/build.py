@@ -275,7 +275,7 @@ class Builder:
                 "phase is not what its fuse carries"
             )
             self._checker.add((*path, "enabled"), message, value=True, allowed="false")
-        for name in ("limit_import_w", "limit_export_w"):
+        for name in ("limit_import_w", "limit_export_w", "limit_import_a", "limit_export_a"):
             limit = getattr(protection, name)
             for phase in ("L2", "L3") if site.phase_count == 1 and isinstance(limit, LimitPerPhase) else ():
                 if (limit_w := getattr(limit, phase)) is not None:

@@ -24,10 +24,13 @@ from phasewise.config.strategies import (
     TimedSection,
 )
 from phasewise.model import (
+    CAPACITY_FLOOR_W,
     Assignment,
     BatterySettings,
+    CapacityTariff,
     Connection,
     ControlSettings,
+    PeakSettings,
     PerPhaseLimit,
     PhaseProtection,
     Regulate,
@@ -124,7 +127,7 @@ class BatterySection(Section):
 
 
 class LimitPerPhase(Section):
-    """A limit in W when the phases differ; a phase that is left out has none."""
+    """A limit in W or A when the phases differ; a phase that is left out has none."""
 
     L1: NotNegative | None = None
     L2: NotNegative | None = None
@@ -149,6 +152,8 @@ class ProtectionSection(Section):
     margin_a: NotNegative = 1.0
     limit_import_w: PhaseLimit | None = None
     limit_export_w: PhaseLimit | None = None
+    limit_import_a: PhaseLimit | None = None
+    limit_export_a: PhaseLimit | None = None
     unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
 
     def to_model(self) -> PhaseProtection:
@@ -158,6 +163,8 @@ class ProtectionSection(Section):
             margin_a=self.margin_a,
             limit_import_w=_per_phase(self.limit_import_w),
             limit_export_w=_per_phase(self.limit_export_w),
+            limit_import_a=_per_phase(self.limit_import_a),
+            limit_export_a=_per_phase(self.limit_export_a),
             unassigned=self.unassigned,
         )
 
@@ -168,12 +175,20 @@ class PeakSection(Section):
     import_w: NotNegative | None = None
     export_w: NotNegative | None = None
 
+    def to_model(self) -> PeakSettings:
+        """The same for the control core."""
+        return PeakSettings(self.import_w, self.export_w)
+
 
 class TariffSection(Section):
     """The Belgian capacity tariff."""
 
     enabled: bool = False
-    target_w: NotNegative = 2500.0
+    target_w: NotNegative = CAPACITY_FLOOR_W
+
+    def to_model(self) -> CapacityTariff:
+        """The same for the control core."""
+        return CapacityTariff(self.enabled, self.target_w)
 
 
 class ControlSection(Section):
@@ -213,6 +228,8 @@ class ControlSection(Section):
             idle_minutes=self.idle_minutes,
             relief_in_full_stop=self.relief_in_full_stop,
             phase_protection=self.phase_protection.to_model(),
+            peak=self.peak.to_model(),
+            capacity_tariff=self.capacity_tariff.to_model(),
             charge=self.charge.to_model(),
             sell=self.sell.to_model(),
             timed=self.timed.to_model(),
@@ -260,9 +277,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("history", "path"), (None,)),
     (("control", "regulate"), ("total",)),
     (("control", "cycle"), ("never",)),
-    (("control", "peak", "import_w"), (None,)),
-    (("control", "peak", "export_w"), (None,)),
-    (("control", "capacity_tariff", "enabled"), (False,)),
 )
 
 

@@ -20,6 +20,7 @@ from phasewise.engine.state import (
     PhaseState,
     PricesState,
     ProtectionState,
+    QuarterState,
     ReasonState,
     StrategyState,
     SupportState,
@@ -84,6 +85,7 @@ def system_state(
         identify=identify,
         prices=_prices(snapshot, outlook) if outlook is not None and outlook.has_prices else None,
         inputs=inputs,
+        quarter=_quarter(decision),
     )
 
 
@@ -95,6 +97,19 @@ def _protection(settings: Settings, decision: Decision) -> ProtectionState:
         enabled=protection.enabled,
         active=protection.enabled and assigned and not refused,
         unassigned=protection.unassigned.value,
+    )
+
+
+def _quarter(decision: Decision) -> QuarterState | None:
+    quarter = decision.quarter
+    if quarter is None:
+        return None
+    return QuarterState(
+        so_far_w=round(quarter.so_far_w, 1),
+        forecast_w=round(quarter.forecast_w, 1),
+        target_w=round(quarter.target_w, 1),
+        limit_w=_rounded(quarter.limit_w),
+        month_peak_w=round(quarter.month_peak_w, 1),
     )
 
 

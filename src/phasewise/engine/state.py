@@ -243,6 +243,21 @@ class InputState(Struct, frozen=True):
     """Seconds until it goes off by itself; None = it does not."""
 
 
+class QuarterState(Struct, frozen=True):
+    """The running clock quarter as the capacity tariff sees it. All means are over a whole quarter."""
+
+    so_far_w: float
+    """Energy imported so far, over a quarter of an hour: it begins at 0 and grows."""
+    forecast_w: float
+    """The mean it will end with if all goes on as now."""
+    target_w: float
+    """What it is kept below: the target, or this month's highest mean where that is higher."""
+    limit_w: float | None
+    """Import that batteries hold the grid to now; None while none is needed."""
+    month_peak_w: float
+    """Highest mean of a quarter in this month so far."""
+
+
 class SystemState(Struct, frozen=True):
     """Everything, at one instant."""
 
@@ -263,6 +278,8 @@ class SystemState(Struct, frozen=True):
     prices: PricesState | None = None
     """None while no source of prices is configured."""
     inputs: tuple[InputState, ...] = ()
+    quarter: QuarterState | None = None
+    """None while the capacity tariff is off, or nothing is known of the quarter."""
 
 
 class Counters(Struct, frozen=True):

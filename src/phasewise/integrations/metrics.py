@@ -6,7 +6,14 @@ from typing import TypeVar
 from msgspec import Struct
 
 from phasewise.engine.controls import Health
-from phasewise.engine.state import BatteryState, Counters, GridState, PhaseState, SystemState
+from phasewise.engine.state import (
+    BatteryState,
+    Counters,
+    GridState,
+    PhaseState,
+    QuarterState,
+    SystemState,
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -128,6 +135,29 @@ _TARGET = Metric("phasewise_grid_target_power_watts", "Grid power that the strat
 
 _PROTECTION = Metric("phasewise_protection_active", "1 while phase protection can act, else 0.")
 
+_QUARTER: _Table[QuarterState] = (
+    (
+        Metric("phasewise_quarter_so_far_watts", "Import of the clock quarter so far, over a whole quarter."),
+        lambda q: q.so_far_w,
+    ),
+    (
+        Metric("phasewise_quarter_forecast_watts", "Mean import that the clock quarter will end with."),
+        lambda q: q.forecast_w,
+    ),
+    (
+        Metric("phasewise_quarter_target_watts", "Mean import that clock quarters are kept below."),
+        lambda q: q.target_w,
+    ),
+    (
+        Metric("phasewise_quarter_limit_watts", "Import that batteries hold the grid to for the quarter."),
+        lambda q: q.limit_w,
+    ),
+    (
+        Metric("phasewise_month_peak_watts", "Highest mean import of a clock quarter in this month."),
+        lambda q: q.month_peak_w,
+    ),
+)
+
 _DECISIONS = Metric("phasewise_decisions_total", "Decisions made.")
 _DECIDE_SECONDS = Metric("phasewise_decide_seconds_total", "Time spent on deciding.")
 _TELEGRAMS = Metric("phasewise_meter_telegrams_total", "Telegrams of the meter, by what became of them.")
@@ -136,6 +166,7 @@ _FAILURES = Metric("phasewise_battery_failures_total", "Failed reads and writes.
 
 METRICS: tuple[Metric, ...] = (
     *(_UP, _DECISION_AGE, _BUILD, _STRATEGY, _LOAD, _TARGET, _PROTECTION),
+    *(metric for metric, _ in _QUARTER),
     *(metric for metric, _ in _GRID),
     *(metric for metric, _ in _PHASE),
     _BATTERY_INFO,
@@ -177,6 +208,9 @@ def _of_state(state: SystemState) -> Iterator[tuple[Metric, list[Sample]]]:
     yield _LOAD, [({}, state.load_w)]
     yield _TARGET, [({}, state.target_grid_w)]
     yield _PROTECTION, [({}, float(state.protection.active))]
+    if state.quarter is not None:
+        for quarter_metric, of_quarter in _QUARTER:
+            yield quarter_metric, [({}, of_quarter(state.quarter))]
     for grid_metric, of_grid in _GRID:
         yield grid_metric, [({}, of_grid(state.grid))]
     for phase_metric, of_phase in _PHASE:

@@ -44,8 +44,6 @@ def quarter_peak_w(view: View, metric: Metric) -> float:
     """Highest mean import of the clock quarters that end within the span."""
     span, tick_s = view.span(metric), view.scenario.tick_s
     per_quarter = round(QUARTER_S / tick_s)
-    means = []
-    for end in range(per_quarter, span.stop + 1, per_quarter):
-        if end > span.start:
-            means.append(sum([max(0.0, w) for w in view.total_w[end - per_quarter : end]]) / per_quarter)
+    ends = [end for end in range(per_quarter, span.stop + 1, per_quarter) if end > span.start]
+    means = [sum([max(0.0, w) for w in view.total_w[end - per_quarter : end]]) / per_quarter for end in ends]
     return max(means, default=math.inf)

@@ -241,6 +241,21 @@ class Input(_Wire):
     """Seconds until it goes off by itself; null = it does not."""
 
 
+class Quarter(_Wire):
+    """The running clock quarter as the capacity tariff sees it. All means are over a whole quarter."""
+
+    so_far_w: float
+    """Energy imported so far, over a quarter of an hour: it begins at 0 and grows."""
+    forecast_w: float
+    """The mean it will end with if all goes on as now."""
+    target_w: float
+    """What it is kept below: the target, or this month's highest mean where that is higher."""
+    limit_w: float | None
+    """Import that batteries hold the grid to now; null while none is needed."""
+    month_peak_w: float
+    """Highest mean of a quarter in this month so far."""
+
+
 class System(_Wire):
     """Everything, at one instant."""
 
@@ -260,6 +275,8 @@ class System(_Wire):
     prices: Prices | None = None
     """Null while no source of prices is configured."""
     inputs: tuple[Input, ...] = ()
+    quarter: Quarter | None = None
+    """Null while the capacity tariff is off, or nothing is known of the quarter."""
 
 
 class Health(_Wire):
