@@ -54,6 +54,8 @@ class Preference(Struct, frozen=True):
     split: Split = Split.PRIORITY
     own_w: tuple[float, float, float] | None = None
     """Load per phase, import positive, that the units on it are to serve first; None = no such wish."""
+    sizes: Callable[[], Sequence[float]] | None = None
+    """Each unit's part in a split in proportion, asked for only when there is one; None = the units' own."""
 
 
 class Ground(Struct, frozen=True):
@@ -220,7 +222,7 @@ def _relieve_with_three(room: Room, limits: Limits, orders: Orders) -> None:
 def _go_home(room: Room, base_w: Sequence[float], orders: Orders) -> None:
     """Bring confined units from what they do to where they belong, as far as is safe on every phase."""
     for up in (False, True):
-        left_w = min([room.left_w(p, up=up) for p in range(3)])
+        left_w = min(room.all_left_w(up=up))
         for index in orders.of(up=up):
             way_w = base_w[index] - room.powers_w[index]
             if index in room.confined and (way_w > 0) == up and way_w != 0.0:
@@ -248,6 +250,7 @@ def fill(room: Room, rest_w: float, preference: Preference) -> float:
     else:
         if preference.split is Split.EFFICIENT:
             order = _fewest(room, need_w, order, up=up)
+        room.sizes = preference.sizes() if preference.sizes else [unit.size_w for unit in room.units]
         need_w = _in_proportion(room, need_w, order, up=up)
     left_w = need_w + asked_w
     return left_w if up else -left_w
@@ -377,7 +380,7 @@ def _costly(room: Room, active: Sequence[int], order: Sequence[int], *, up: bool
 
 def _next_stop(room: Room, active: Sequence[int], need_w: float, *, up: bool) -> tuple[float, list[int]]:
     """Until which level all active units can go on together, and which ones stop there."""
-    sizes_w = [room.units[i].size_w for i in active]
+    sizes_w = [room.sizes[i] for i in active]
     level, stops = need_w / sum(sizes_w), list(active)
     rates = [0.0, 0.0, 0.0]
     for index, size_w in zip(active, sizes_w, strict=True):
@@ -414,7 +417,7 @@ def _keeping_level(
     room: Room, active: Sequence[int], level: float, need_w: float, order: Sequence[int], *, up: bool
 ) -> float:
     """The highest level up to `level` after which the units can still deliver the rest of `need_w`."""
-    size_w = sum([room.units[index].size_w for index in active])
+    size_w = sum([room.sizes[index] for index in active])
 
     def short_w(together_w: float) -> float:
         at = together_w / size_w
@@ -431,7 +434,7 @@ def _raise(room: Room, active: Sequence[int], level: float, *, up: bool) -> floa
     """Move all active units by a level; returns the sum of the moves."""
     moved_w = 0.0
     for index in active:
-        by_w = level * room.units[index].size_w
+        by_w = level * room.sizes[index]
         room.move(index, by_w if up else -by_w)
         moved_w += by_w
     return moved_w

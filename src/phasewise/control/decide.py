@@ -22,7 +22,7 @@ from phasewise.control.guard import (
 )
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.peak import Shave
-from phasewise.control.prefer import preference, sized
+from phasewise.control.prefer import preference
 from phasewise.control.reasons import idle_reasons, reasons
 from phasewise.control.regulate import ahead_w, regulate
 from phasewise.control.room import Room
@@ -71,11 +71,12 @@ def decide(
         for battery, health in zip(snapshot.batteries, memory.health, strict=True)
     ]
     load, estimated = estimate(snapshot, memory.estimate, usable)
-    memory = replace(memory, estimate=estimated, notes=intent.notes)
+    memory = replace(memory, estimate=estimated, notes=intent.notes, plan=intent.plan)
     if snapshot.grid_is_new and settings.control.capacity_tariff.enabled:
         memory = replace(memory, quarter=quarter.follow(snapshot, settings, memory.quarter))
     guarded = guard(snapshot, settings, memory.protection, load, meter)
-    idle = _idle_reason(intent, meter, memory, settings, guarded)
+    relieves = guarded.protecting and (settings.control.relief_in_full_stop or bool(failure))
+    idle = _idle_reason(intent, meter, memory, relieves=relieves)
     units: Sequence[Unit] = [
         unit(battery, seen, health, intent if idle is None else None, snapshot)
         for battery, seen, health in zip(settings.batteries, snapshot.batteries, memory.health, strict=True)
@@ -160,11 +161,10 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     else:
         wanted_w, regulated = regulate(intent, load, memory.regulate, now_s, snapshot.grid_cadence_s)
         wanted_w = beside_held(wanted_w, units)
-    prefers = preference(settings, units, guarded.own_w)
     shaved, memory = _shave(wanted_w, snapshot, settings, memory, aim)
     if shaved is not None:
         wanted_w, units = shaved.target_w, shaved.units
-    units = sized(units, settings, snapshot, up=wanted_w > 0)
+    prefers = preference(settings, units, snapshot, guarded.own_w, up=wanted_w > 0)
     if guarded.protecting:
         wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
@@ -265,13 +265,15 @@ def _intent(
         return Intent(stop=True), (Alarm(AlarmCode.STRATEGY_FAILED, Severity.ALARM, name, detail),)
 
 
-def _idle_reason(
-    intent: Intent, meter: Freshness, memory: Memory, settings: Settings, guarded: Guard
-) -> ReasonCode | None:
-    """Why all batteries are to be at 0 W, or None when control runs."""
+def _idle_reason(intent: Intent, meter: Freshness, memory: Memory, *, relieves: bool) -> ReasonCode | None:
+    """Why all batteries are to be at 0 W, or None when control runs.
+
+    `relieves`: whether phases are relieved although everything is to stop. A strategy that failed is no
+    decision of the user against that.
+    """
     if meter is Freshness.LOST:
         return ReasonCode.METER_LOST
-    if intent.stop and not (settings.control.relief_in_full_stop and guarded.protecting):
+    if intent.stop and not relieves:
         return ReasonCode.FULL_STOP
     return ReasonCode.STARTING if memory.fresh_samples < SAMPLES_TO_START else None
 

@@ -1,8 +1,7 @@
 """The user's preference, as the allocator takes it: who goes first, and who takes which part."""
 
 from collections.abc import Sequence
-
-from msgspec.structs import replace
+from functools import partial
 
 from phasewise.control.allocate import Orders, Preference, ordered
 from phasewise.control.limits import Unit
@@ -13,30 +12,37 @@ LEAST_SIZE = 1e-3
 
 
 def preference(
-    settings: Settings, units: Sequence[Unit], own_w: tuple[float, float, float] | None
+    settings: Settings,
+    units: Sequence[Unit],
+    snapshot: Snapshot,
+    own_w: tuple[float, float, float] | None,
+    *,
+    up: bool,
 ) -> Preference:
-    """Orders and kind of split."""
+    """Orders, kind of split and parts, for one direction."""
     ids = [unit.id for unit in units]
     priority = settings.control.priority
-    up, down = (ordered(ids, priority, charging=charging) for charging in (True, False))
+    first_up, first_down = (ordered(ids, priority, charging=charging) for charging in (True, False))
     if any(unit.lo_code is ReasonCode.HOLD for unit in units):
         # What the user fixed is moved last, also for relief.
-        up, down = (sorted(o, key=lambda i: units[i].lo_code is ReasonCode.HOLD) for o in (up, down))
-    return Preference(Orders(up, down), settings.control.split, own_w)
+        first_up, first_down = (
+            sorted(o, key=lambda i: units[i].lo_code is ReasonCode.HOLD) for o in (first_up, first_down)
+        )
+    return Preference(
+        Orders(first_up, first_down), settings.control.split, own_w, partial(_sizes, settings, snapshot, up)
+    )
 
 
-def sized(units: Sequence[Unit], settings: Settings, snapshot: Snapshot, *, up: bool) -> Sequence[Unit]:
-    """The units with their parts in a split that is not by priority, for one direction."""
+def _sizes(settings: Settings, snapshot: Snapshot, up: bool) -> list[float]:
+    """Each battery's part in a split that is not by priority."""
     how = settings.control.split
-    if how is Split.PRIORITY:
-        return units
     sizes = [
         _energy_size(battery, seen, up=up)
         if how is Split.SOC_BALANCE
         else (battery.max_charge_w if up else battery.max_discharge_w)
         for battery, seen in zip(settings.batteries, snapshot.batteries, strict=True)
     ]
-    return [replace(unit, size_w=max(size, LEAST_SIZE)) for unit, size in zip(units, sizes, strict=True)]
+    return [max(size, LEAST_SIZE) for size in sizes]
 
 
 def _energy_size(battery: BatterySettings, seen: BatterySnapshot, *, up: bool) -> float:

@@ -60,6 +60,8 @@ class Room:
         self.lo_w = lo_w
         self.hi_w = hi_w
         self.limits = limits
+        self.sizes: Sequence[float] = ()
+        """Each unit's part in a split in proportion, > 0; set by whoever splits so."""
         self.coupled = False
         """Whether some unit takes room on several phases, so that who goes first decides how much goes."""
         self._phase: list[int | None] = _NOWHERE
@@ -170,6 +172,15 @@ class Room:
             left_w -= self.strayed_w(up=up)
         return left_w if left_w > 0.0 else 0.0
 
+    def all_left_w(self, *, up: bool) -> list[float]:
+        """Room of each phase in one direction, as `left_w`."""
+        strayed_w = self.strayed_w(up=up) if self._confined else 0.0
+        found = []
+        for sum_w, low_w, high_w in zip(self.sums_w, self.low_w, self.high_w, strict=True):
+            left_w = (high_w - sum_w if up else sum_w - low_w) - strayed_w
+            found.append(left_w if left_w > 0.0 else 0.0)
+        return found
+
     def own_w(self, index: int, *, up: bool) -> float:
         """How far a unit's own box lets it go, >= 0."""
         power_w = self.powers_w[index]
@@ -191,9 +202,9 @@ class Room:
         if phase is not None:
             allowed_w = self.left_w(phase, up=up)
         elif index in self._three:
-            allowed_w = 3.0 * min([self.left_w(p, up=up) for p in range(3)])
+            allowed_w = 3.0 * min(self.all_left_w(up=up))
         elif index in self._confined:
-            allowed_w = self.free_w(index, up=up) + min([self.left_w(p, up=up) for p in range(3)])
+            allowed_w = self.free_w(index, up=up) + min(self.all_left_w(up=up))
         else:
             return own_w
         return allowed_w if allowed_w < own_w else own_w
@@ -214,7 +225,7 @@ class Room:
         """Units that could go on by their own box, but for their phase."""
         if self.limits is None:
             return ()
-        full = [self.left_w(p, up=up) < FULL_W for p in range(3)]
+        full = [left_w < FULL_W for left_w in self.all_left_w(up=up)]
         if not any(full):
             return ()
         anywhere = (*self._three, *self._confined)
@@ -229,7 +240,7 @@ class Room:
 
     def tightest(self, *, up: bool) -> int:
         """The phase with the least room."""
-        left_w = [self.left_w(p, up=up) for p in range(3)]
+        left_w = self.all_left_w(up=up)
         return left_w.index(min(left_w))
 
     def most_w(self, open_units: Sequence[int], *, up: bool, spent_w: "Spent | None" = None) -> float:
@@ -254,7 +265,7 @@ class Room:
                 confined += own_w - free_w
             else:
                 anywhere += own_w
-        left = [self.left_w(p, up=up) if self.limits is not None else float("inf") for p in range(3)]
+        left = self.all_left_w(up=up) if self.limits is not None else [INFINITE] * 3
         if spent_w is not None:
             left = [max(0.0, w - spent) for w, spent in zip(left, spent_w, strict=True)]
         return anywhere + free + most_together(singles, left, three, confined)
