@@ -41,21 +41,24 @@ class Day:
     def __init__(self, settings: Settings, prices: tuple[PriceInterval, ...]) -> None:
         self.settings, self.prices = settings, prices
         self.forecast: tuple[ForecastInterval, ...] = ()
+        self.load_forecast: tuple[ForecastInterval, ...] = ()
         self.memory = Memory()
 
     def at(
         self, hour: float, soc_pct: float = 50.0, capacity_wh: float | None = 5120.0
     ) -> tuple[str | None, tuple[str, ...]]:
         batteries = [
-            seen(b.id, soc_pct=soc_pct, capacity_wh=capacity_wh, time_s=hour) for b in self.settings.batteries
+            seen(b.id, soc_pct=soc_pct, capacity_wh=capacity_wh, time_s=HOUR_S * hour)
+            for b in self.settings.batteries
         ]
         snapshot = replace(
-            picture(hour, 0.0, batteries, utc_s=MIDNIGHT + hour * HOUR_S),
+            picture(HOUR_S * hour, 0.0, batteries, utc_s=MIDNIGHT + hour * HOUR_S),
             prices=self.prices,
             forecast=self.forecast,
+            load_forecast=self.load_forecast,
         )
         found = wish(snapshot, self.settings, self.memory, WITH_DYNAMIC)
-        self.memory = replace(self.memory, notes=found.notes)
+        self.memory = replace(self.memory, notes=found.notes, plan=found.plan)
         return found.executing, found.notes
 
     def hours(self, **how: float) -> dict[str | None, list[int]]:
@@ -97,13 +100,59 @@ def test_after_the_last_known_price_the_fallback_runs() -> None:
 
 
 def test_a_plan_stands_for_its_interval_and_knows_what_is_stored() -> None:
-    settings = home(algorithm=Algorithm.PLAN, neutral="standby", cheap="charge")
+    settings = home(algorithm=Algorithm.PLAN)
     day = Day(settings, tariff(DAY))
     assert day.at(3.1, soc_pct=20.0)[0] == "charge"
-    # Nothing is planned anew because of a state of charge that changes...
-    assert day.at(3.5, soc_pct=99.9)[0] == "charge"
-    # ...but the next interval is.
-    assert Day(settings, tariff(DAY)).at(3.5, soc_pct=100.0)[0] == "standby"
+    made = day.memory.plan
+    # Nothing is planned anew when the state of charge changes, and yet a full battery is not charged.
+    assert day.at(3.5, soc_pct=100.0)[0] in ("standby", "zero-import")
+    assert made is not None
+    assert day.memory.plan is not None
+    assert day.memory.plan.made_s == made.made_s
+    day.at(4.0, soc_pct=100.0)
+    assert day.memory.plan.made_s == 4.0 * HOUR_S
+
+
+def test_a_plan_charges_as_much_as_it_needs_and_no_more() -> None:
+    # Until the next cheap hour 5 kWh are drawn, half of what the batteries hold.
+    day = Day(home(algorithm=Algorithm.PLAN, expected_load_w=230.0), tariff(DAY))
+    found = {soc: day.at(4.5, soc_pct=soc)[0] for soc in (20.0, 40.0, 60.0, 95.0)}
+    assert found[20.0] == found[40.0] == "charge"
+    assert found[95.0] != "charge"
+    # Wherever that is, nothing goes back and forth between two steps of a SoC register.
+    for soc in range(30, 90):
+        names = [day.at(4.5, soc_pct=step)[0] for step in (soc, soc + 1.0) * 4]
+        assert len(set(names[1:])) == 1
+
+
+@pytest.mark.parametrize("sells", [False, True])
+def test_a_plan_sells_only_where_it_may(sells: bool) -> None:
+    dear = [0.05] * 12 + [0.60] * 3 + [0.20] * 9
+    settings = home(algorithm=Algorithm.PLAN, expensive="sell" if sells else "self-consumption")
+    day = Day(settings, tariff(dear))
+    assert day.at(13.0, soc_pct=90.0)[0] == ("sell" if sells else "zero-import")
+    only_sun = Day(home(algorithm=Algorithm.PLAN, cheap="charge-pv"), tariff(dear))
+    assert only_sun.at(10.0, soc_pct=15.0)[0] == "charge-pv"
+
+
+def test_new_prices_make_a_new_plan_within_a_minute_and_a_battery_that_comes_and_goes_does_not() -> None:
+    day = Day(home(algorithm=Algorithm.PLAN), tariff(DAY))
+    made = []
+    for second in range(130):
+        if second == 20:
+            day.prices = tariff([0.3] * 24)
+        day.at(3.0 + second / 3600.0, capacity_wh=5120.0 + second % 2)
+        assert day.memory.plan is not None
+        made.append(day.memory.plan.made_s)
+    assert 2 <= len(set(made)) <= 3
+
+
+def test_the_house_learnt_counts_instead_of_the_expected_load() -> None:
+    day = Day(home(algorithm=Algorithm.PLAN, expected_load_w=0.0), tariff(DAY))
+    assert day.at(3.5, soc_pct=20.0)[0] != "charge"
+    day = Day(home(algorithm=Algorithm.PLAN, expected_load_w=0.0), tariff(DAY))
+    day.load_forecast = (ForecastInterval(MIDNIGHT, MIDNIGHT + 24 * HOUR_S, 1000.0),)
+    assert day.at(3.5, soc_pct=20.0)[0] == "charge"
 
 
 def test_a_plan_makes_room_for_the_sun() -> None:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from phasewise.model.memory import PlanMemory
 from phasewise.model.phase import Phase
 from phasewise.model.snapshot import Freshness
 
@@ -23,6 +24,8 @@ class Intent(Struct, frozen=True):
     """Whose wish this is, when not the selected strategy's own: that of a follow-up or a sub-strategy."""
     notes: tuple[str, ...] = ()
     """Found in `memory.notes` at the next call: a strategy's latches, such as a goal that was reached."""
+    plan: PlanMemory | None = None
+    """Found in `memory.plan` at the next call."""
 
 
 class ReasonCode(StrEnum):
@@ -53,6 +56,8 @@ class ReasonCode(StrEnum):
     """Waits until no other battery works the other way."""
     PEAK = "peak"
     """Keeps the grid total inside a limit: of the user, or of the capacity tariff."""
+    UNASSIGNED = "unassigned"
+    """Phases are regulated one by one, and nobody knows which one it is on."""
     STEP = "step"
     """Rounded to what the unit can be set to."""
 
@@ -231,5 +236,7 @@ class Decision(Struct, frozen=True):
     """One per phase of the home while phase protection works; empty without it."""
     fuse_used: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Share of each fuse's thermal budget that overcurrent has used up, 0 to 1."""
+    order: tuple[str, ...] = ()
+    """Battery ids, first to charge first, while `cycle` turns that order; empty = as the user listed them."""
     quarter: QuarterDecision | None = None
     """None while the capacity tariff is off, or nothing is known of the quarter."""

@@ -176,6 +176,43 @@ class QuarterMemory(Struct, frozen=True):
     """Highest mean of a quarter in it."""
 
 
+class PerPhaseMemory(Struct, frozen=True):
+    """Memory of regulation phase by phase; untouched while the total is held."""
+
+    regulate: tuple[RegulateMemory, ...] = ()
+    """One per phase of the home."""
+    steer: tuple[SteerMemory, ...] = ()
+    """Of the three-phase batteries, then of those of L1, L2 and L3."""
+
+
+class PreferMemory(Struct, frozen=True):
+    """Memory of the user's preferences; untouched while none needs it."""
+
+    slot: int | None = None
+    """The half hour, counted in UTC, in which the order by charge was made."""
+    order: tuple[str, ...] = ()
+    """That order: battery ids, first to be charged first."""
+    socs_pct: dict[str, float] = {}
+    """Charge per battery by which a balanced split makes its parts. Not to be changed."""
+
+
+class PlanMemory(Struct, frozen=True):
+    """What a strategy planned for the present price interval. Gone once it is not returned again."""
+
+    start_utc_s: float
+    """Begin of that interval."""
+    about: int
+    """A fingerprint of what it was made from: another plan is due when this changes."""
+    made_s: float
+    """When it was made."""
+    stored_wh: tuple[float, ...]
+    """Corners of the curve of what the time after the interval costs: stored energy..."""
+    cost_eur: tuple[float, ...]
+    """...and cost."""
+    pays: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    """What paid at the last decision: grid to store, surplus to store, store to house, store to grid."""
+
+
 class Memory(Struct, frozen=True):
     """Everything `decide` remembers."""
 
@@ -199,3 +236,13 @@ class Memory(Struct, frozen=True):
     """As of when."""
     peak: PeakMemory = PeakMemory()
     quarter: QuarterMemory = QuarterMemory()
+    plan: PlanMemory | None = None
+    """What the strategy planned, as it returned it at its last call."""
+    prefer: PreferMemory = PreferMemory()
+    per_phase: PerPhaseMemory = PerPhaseMemory()
+
+
+def begun_anew(memory: Memory) -> Memory:
+    """All forgotten but what a restart keeps as well: the month's highest quarter."""
+    quarter = QuarterMemory(month=memory.quarter.month, month_peak_w=memory.quarter.month_peak_w)
+    return Memory(quarter=quarter)

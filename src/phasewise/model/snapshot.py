@@ -50,5 +50,8 @@ class Snapshot(Struct, frozen=True):
     """Today and tomorrow as far as known, in order of time; the identical object until they change."""
     forecast: tuple[ForecastInterval, ...] = ()
     """What the house's own panels are expected to give; the identical object until it changes."""
+    load_forecast: tuple[ForecastInterval, ...] = ()
+    """What the house is expected to draw without panels and batteries; empty until that was learnt; the
+    identical object until it changes."""
     inputs: tuple[str, ...] = ()
     """Names of the boolean inputs that are on, such as one that says that a car is charging."""

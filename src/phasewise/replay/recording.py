@@ -66,6 +66,11 @@ class Outlook(Struct, frozen=True, tag="outlook"):
 
     prices: tuple[PriceInterval, ...] = ()
     forecast: tuple[ForecastInterval, ...] = ()
+    load_forecast: tuple[ForecastInterval, ...] = ()
+
+    def into(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with this in it."""
+        return replace(snapshot, prices=self.prices, forecast=self.forecast, load_forecast=self.load_forecast)
 
 
 NO_OUTLOOK = Outlook()
@@ -107,12 +112,16 @@ class _Form(Struct):
 
 def outlook_of(snapshot: Snapshot) -> Outlook:
     """What a snapshot knows of the future."""
-    return Outlook(snapshot.prices, snapshot.forecast)
+    return Outlook(snapshot.prices, snapshot.forecast, snapshot.load_forecast)
 
 
 def same_outlook(one: Outlook, other: Outlook) -> bool:
     """Whether both are the identical objects, as in snapshots while nothing changes."""
-    return one.prices is other.prices and one.forecast is other.forecast
+    return (
+        one.prices is other.prices
+        and one.forecast is other.forecast
+        and one.load_forecast is other.load_forecast
+    )
 
 
 def frame(record: Record) -> bytes:
@@ -174,7 +183,7 @@ def _with_outlook(record: Step | Failed, outlook: Outlook) -> Step | Failed:
     snapshot = record.snapshot
     if same_outlook(outlook_of(snapshot), outlook):
         return record
-    return replace(record, snapshot=replace(snapshot, prices=outlook.prices, forecast=outlook.forecast))
+    return replace(record, snapshot=outlook.into(snapshot))
 
 
 def _header(data: bytes) -> Header:

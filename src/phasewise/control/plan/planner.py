@@ -134,6 +134,10 @@ def step_curve(price: PriceInterval, storage: Storage, net_load_w: float, wear_e
     hours = (price.end_utc_s - price.start_utc_s) / SECONDS_PER_HOUR
     load_wh = net_load_w * hours
     lowest, highest = -storage.max_discharge_w * hours, storage.max_charge_w * hours
+    if not storage.from_grid:
+        highest = min(highest, max(-load_wh, 0.0))
+    if not storage.to_grid:
+        lowest = max(lowest, min(-load_wh, 0.0))
     # AC energy of the battery at the corners: full power each way, nothing, and just what balances the grid.
     corners_wh = {lowest, 0.0, highest}
     if lowest < -load_wh < highest and min(abs(load_wh + corner) for corner in corners_wh) > SAME_WH:
@@ -155,9 +159,14 @@ def _backwards(steps: Sequence[Curve], final: Curve) -> list[Curve]:
 
 
 def _usual_value_eur_kwh(prices: Sequence[PriceInterval], storage: Storage) -> float:
-    """A first guess of what stored energy is worth: what it saves at the mean price."""
-    mean = sum([price.buy_eur_kwh for price in prices]) / len(prices)
-    return mean * storage.discharge_efficiency
+    """A first guess of what stored energy is worth: what it saves at the mean price.
+
+    What may not be sold may not find a use either, so it counts as what buying it again would cost at least.
+    """
+    buys = [price.buy_eur_kwh for price in prices]
+    if not storage.to_grid:
+        return max(min(buys), 0.0)
+    return sum(buys) / len(buys) * storage.discharge_efficiency
 
 
 def _ac_wh(change_wh: float, storage: Storage) -> float:

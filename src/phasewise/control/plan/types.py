@@ -30,6 +30,10 @@ class Storage(Struct, frozen=True):
     """Energy stored per energy taken from the AC side, above 0, at most 1."""
     discharge_efficiency: float = 0.95
     """Energy given to the AC side per energy taken from the store, above 0, at most 1."""
+    from_grid: bool = True
+    """Whether it may be charged with more than the surplus of the house."""
+    to_grid: bool = True
+    """Whether it may be discharged with more than the house draws."""
 
     def __post_init__(self) -> None:
         """Refuse what no battery can be, with a ValueError that names it."""
