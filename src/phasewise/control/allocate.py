@@ -18,6 +18,8 @@ from phasewise.model import Split
 
 FEW = 10
 """Up to so many units every set is tried for the fewest that can deliver; of more, the largest are taken."""
+KEEP = 1.1
+"""`efficient` does without a unit only where the others could give a tenth more: the noise of a house."""
 ROOT_STEPS = 32
 """Halvings of a search: from any power of a house down to a fraction of `SLOPE_W`."""
 
@@ -56,6 +58,8 @@ class Preference(Struct, frozen=True):
     """Load per phase, import positive, that the units on it are to serve first; None = no such wish."""
     sizes: Callable[[], Sequence[float]] | None = None
     """Each unit's part in a split in proportion, asked for only when there is one; None = the units' own."""
+    in_use: int = 0
+    """How many units work already: `efficient` keeps that number until a tenth less power is wanted."""
 
 
 class Ground(Struct, frozen=True):
@@ -249,7 +253,7 @@ def fill(room: Room, rest_w: float, preference: Preference) -> float:
         need_w = _in_order(room, need_w, order, up=up)
     else:
         if preference.split is Split.EFFICIENT:
-            order = _fewest(room, need_w, order, up=up)
+            order = _fewest(room, need_w, order, preference.in_use, up=up)
         room.sizes = preference.sizes() if preference.sizes else [unit.size_w for unit in room.units]
         need_w = _in_proportion(room, need_w, order, up=up)
     left_w = need_w + asked_w
@@ -440,20 +444,35 @@ def _raise(room: Room, active: Sequence[int], level: float, *, up: bool) -> floa
     return moved_w
 
 
-def _fewest(room: Room, need_w: float, order: Sequence[int], *, up: bool) -> Sequence[int]:
-    """The fewest units that can deliver it, earliest in the order among sets of that size."""
+def _fewest(room: Room, need_w: float, order: Sequence[int], in_use: int, *, up: bool) -> Sequence[int]:
+    """The fewest units that can deliver it, earliest in the order among sets of that size.
+
+    As many as work already go on until clearly fewer are enough: no relay clicks to and fro.
+    """
     able = [i for i in order if room.can_w(i, up=up) > NOTHING_W]
-    need_w = min(need_w, room.most_w(able, up=up))
+    most_w = room.most_w(able, up=up)
+    need_w = min(need_w, most_w)
     if need_w <= NOTHING_W:
         return []
+    chosen = _set_of(room, able, need_w, 1, up=up)
+    if in_use <= len(chosen):
+        return chosen
+    with_care = _set_of(room, able, min(KEEP * need_w, most_w), 1, up=up)
+    return _set_of(room, able, need_w, min(in_use, len(with_care)), up=up)
+
+
+def _set_of(room: Room, able: Sequence[int], need_w: float, least: int, *, up: bool) -> Sequence[int]:
+    """The smallest set of no fewer units than `least` that can deliver it."""
     if len(able) <= FEW:
-        for count in range(1, len(able)):
+        for count in range(least, len(able)):
             for chosen in combinations(able, count):
                 if room.most_w(chosen, up=up) >= need_w - NOTHING_W:
                     return chosen
         return able
     chosen_few: list[int] = []
-    while room.most_w(chosen_few, up=up) < need_w - NOTHING_W and len(chosen_few) < len(able):
+    while len(chosen_few) < len(able) and (
+        len(chosen_few) < least or room.most_w(chosen_few, up=up) < need_w - NOTHING_W
+    ):
         rest = [i for i in able if i not in chosen_few]
         chosen_few.append(max(rest, key=lambda i: room.most_w([*chosen_few, i], up=up)))
     return sorted(chosen_few, key=able.index)

@@ -7,8 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import health as health_of
-from phasewise.control import peak, quarter
+from phasewise.control import peak, per_phase, quarter
 from phasewise.control.choose import remarks, wish
+from phasewise.control.cycle import in_turn
 from phasewise.control.estimate import Load, estimate, forget_batteries, forget_load, note_commands
 from phasewise.control.freshness import finite, freshness, lost_after_s
 from phasewise.control.guard import (
@@ -33,6 +34,7 @@ from phasewise.model import (
     AlarmCode,
     BatteryDecision,
     Command,
+    Cycle,
     Decision,
     Freshness,
     Intent,
@@ -63,6 +65,7 @@ def decide(
     """
     snapshot = replace(snapshot, batteries=tuple([finite(battery) for battery in snapshot.batteries]))
     memory = _begin(snapshot, settings, memory)
+    settings, memory = _in_turn(snapshot, settings, memory)
     meter = _meter_freshness(snapshot, memory)
     memory = _judge(snapshot, settings, memory)
     intent, failure = _intent(snapshot, settings, memory, strategies)
@@ -89,6 +92,8 @@ def decide(
         memory = replace(memory, regulate=RegulateMemory(), peak=PeakMemory())
     else:
         units = narrowed(units, guarded, snapshot, settings, memory.setpoints_w)
+        if per_phase.applies(settings, intent, guarded):
+            units = per_phase.resting(units)
         if snapshot.grid_is_new:
             split, memory = _follow(snapshot, settings, memory, _Aim(intent, load, units, guarded))
         else:
@@ -114,6 +119,8 @@ def decide(
     if phases or alarms:
         decision = replace(decision, alarms=decision.alarms + alarms, phases=phases)
     decision = replace(decision, fuse_used=memory.fuse_used)
+    if settings.control.cycle is not Cycle.NEVER:
+        decision = replace(decision, order=settings.control.priority)
     if settings.control.capacity_tariff.enabled:
         grid_w = memory.quarter.import_w if load is None else load.power_w + sum(split.powers_w)
         decision = replace(decision, quarter=quarter.decided(memory.quarter, settings, grid_w))
@@ -142,6 +149,12 @@ def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     return replace(memory, estimate=forget_batteries(memory.estimate, found_out))
 
 
+def _in_turn(snapshot: Snapshot, settings: Settings, memory: Memory) -> tuple[Settings, Memory]:
+    """The settings with the order of priority that counts now."""
+    settings, prefer = in_turn(snapshot, settings, memory.prefer)
+    return settings, memory if prefer is memory.prefer else replace(memory, prefer=prefer)
+
+
 class _Aim(Struct, frozen=True):
     """What is wanted, with what, within which limits."""
 
@@ -155,6 +168,8 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     """On a new sample: what all together should do, what each does of it, and what to remember."""
     intent, load, units, guarded = aim.intent, aim.load, aim.units, aim.guarded
     now_s = snapshot.time_s
+    if (by_phase := _follow_phases(snapshot, settings, memory, aim)) is not None:
+        return by_phase
     if intent.stop:
         # Full stop with relief: nothing is wanted, but what a phase demands.
         wanted_w, regulated = 0.0, RegulateMemory(wanted_w=0.0)
@@ -164,7 +179,7 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     shaved, memory = _shave(wanted_w, snapshot, settings, memory, aim)
     if shaved is not None:
         wanted_w, units = shaved.target_w, shaved.units
-    prefers = preference(settings, units, snapshot, guarded.own_w, up=wanted_w > 0)
+    prefers = preference(settings, units, snapshot, guarded.own_w, memory, up=wanted_w > 0)
     if guarded.protecting:
         wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
@@ -183,6 +198,35 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
         )
         memory = replace(memory, regulate=regulated, steer=after)
     return _explained(steered, units, wanted_w, shaved, aim.units), memory
+
+
+def _follow_phases(
+    snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim
+) -> tuple[_Split, Memory] | None:
+    """The same phase by phase; None where the total is held, also because a limit of it acts now."""
+    if not per_phase.applies(settings, aim.intent, aim.guarded):
+        return None
+    wanted_w, regulated = per_phase.wishes(aim.intent, aim.load, aim.guarded, memory.per_phase, snapshot)
+    shaved, memory = _shave(sum(wanted_w), snapshot, settings, memory, aim)
+    if shaved is not None:
+        return None
+    prefers = {up: preference(settings, aim.units, snapshot, None, memory, up=up) for up in (True, False)}
+    found, steering = per_phase.split(
+        wanted_w,
+        aim.units,
+        prefers,
+        memory.setpoints_w,
+        memory.per_phase,
+        load=aim.load,
+        limits=aim.guarded.limits,
+        now_s=snapshot.time_s,
+    )
+    memory = replace(
+        memory,
+        regulate=RegulateMemory(wanted_w=found.wanted_w),
+        per_phase=replace(steering, regulate=regulated),
+    )
+    return _Split(found.steered.powers_w, found.reasons, found.wanted_w, found.steered), memory
 
 
 def _shave(

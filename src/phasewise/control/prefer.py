@@ -1,11 +1,12 @@
 """The user's preference, as the allocator takes it: who goes first, and who takes which part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from phasewise.control.allocate import Orders, Preference, ordered
 from phasewise.control.limits import Unit
 from phasewise.model import BatterySettings, BatterySnapshot, ReasonCode, Settings, Snapshot, Split
+from phasewise.model.memory import Memory
 
 LEAST_SIZE = 1e-3
 """A unit that has nothing left takes next to no part; its box keeps it from taking any."""
@@ -16,10 +17,11 @@ def preference(
     units: Sequence[Unit],
     snapshot: Snapshot,
     own_w: tuple[float, float, float] | None,
+    memory: Memory,
     *,
     up: bool,
 ) -> Preference:
-    """Orders, kind of split and parts, for one direction."""
+    """Orders, kind of split, parts and how many work already, for one direction."""
     ids = [unit.id for unit in units]
     priority = settings.control.priority
     first_up, first_down = (ordered(ids, priority, charging=charging) for charging in (True, False))
@@ -28,16 +30,24 @@ def preference(
         first_up, first_down = (
             sorted(o, key=lambda i: units[i].lo_code is ReasonCode.HOLD) for o in (first_up, first_down)
         )
-    return Preference(
-        Orders(first_up, first_down), settings.control.split, own_w, partial(_sizes, settings, snapshot, up)
-    )
+    split = settings.control.split
+    in_use = 0
+    if split is Split.EFFICIENT:
+        in_use = len([w for w in memory.setpoints_w if (w > 0.0 if up else w < 0.0)])
+    sizes = partial(_sizes, settings, snapshot, memory.prefer.socs_pct, up)
+    return Preference(Orders(first_up, first_down), split, own_w, sizes, in_use)
 
 
-def _sizes(settings: Settings, snapshot: Snapshot, up: bool) -> list[float]:
+def _sizes(
+    settings: Settings,
+    snapshot: Snapshot,
+    socs_pct: Mapping[str, float],
+    up: bool,
+) -> list[float]:
     """Each battery's part in a split that is not by priority."""
     how = settings.control.split
     sizes = [
-        _energy_size(battery, seen, up=up)
+        _energy_size(battery, seen, socs_pct.get(battery.id), up=up)
         if how is Split.SOC_BALANCE
         else (battery.max_charge_w if up else battery.max_discharge_w)
         for battery, seen in zip(settings.batteries, snapshot.batteries, strict=True)
@@ -45,10 +55,11 @@ def _sizes(settings: Settings, snapshot: Snapshot, up: bool) -> list[float]:
     return [max(size, LEAST_SIZE) for size in sizes]
 
 
-def _energy_size(battery: BatterySettings, seen: BatterySnapshot, *, up: bool) -> float:
+def _energy_size(
+    battery: BatterySettings, seen: BatterySnapshot, soc_pct: float | None, *, up: bool
+) -> float:
     """What is left until full (or empty), so that all get there together. Unknown capacities count equal."""
-    reading = seen.reading
-    if reading is None or reading.soc_pct is None:
+    if seen.reading is None or soc_pct is None:
         return 0.0
-    left_pct = battery.max_soc_pct - reading.soc_pct if up else reading.soc_pct - battery.min_soc_pct
-    return max(0.0, left_pct) * (reading.capacity_wh or 1.0)
+    left_pct = battery.max_soc_pct - soc_pct if up else soc_pct - battery.min_soc_pct
+    return max(0.0, left_pct) * (seen.reading.capacity_wh or 1.0)

@@ -32,18 +32,20 @@ class Support(Struct, frozen=True):
         return sum(w for _, w in self.down)
 
 
-def support(phase: Phase, settings: Settings, decided: Sequence[BatteryDecision]) -> Support:
+def support(
+    phase: Phase, settings: Settings, decided: Sequence[BatteryDecision], order: Sequence[str] = ()
+) -> Support:
     """The support that the batteries assigned to `phase` can give, from where they are told to be now.
 
     It is what they can do, whatever the strategy allows: relief overrides it. Those on this phase alone come
-    before three-phase ones, each in the order in which relief uses them.
+    before three-phase ones, each in the order in which relief uses them. `order`: where `cycle` turned it.
     """
     up: list[tuple[str, float]] = []
     down: list[tuple[str, float]] = []
     ids = [b.id for b in settings.batteries]
     for charging, found in ((True, up), (False, down)):
-        order = ordered(ids, settings.control.priority, charging=charging)
-        for index in sorted(order, key=lambda i: settings.batteries[i].phase is Assignment.THREE_PHASE):
+        used = ordered(ids, order or settings.control.priority, charging=charging)
+        for index in sorted(used, key=lambda i: settings.batteries[i].phase is Assignment.THREE_PHASE):
             share = _share(settings.batteries[index].phase, phase)
             told = decided[index]
             if not share or told.command is Command.NONE:

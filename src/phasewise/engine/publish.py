@@ -174,7 +174,7 @@ def _phase(
     decided = next((d for d in decision.phases if d.phase is phase), None)
     import_a, export_a = _headroom(reading, decided, limit_a, settings.site.nominal_voltage_v)
     seen = fresh if reading is not None else Freshness.ABSENT
-    helped = support(phase, settings, decision.batteries)
+    helped = support(phase, settings, decision.batteries, decision.order)
     return PhaseState(
         power_w=reading.power_w if reading is not None else None,
         current_a=reading.current_a if reading is not None else None,

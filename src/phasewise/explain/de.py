@@ -77,6 +77,10 @@ DE = Catalogue(
             "Diese Batterie hält Bezug oder Einspeisung des Hauses in der eingestellten Grenze und tut nicht "
             "mehr, als dafür nötig ist."
         ),
+        R.UNASSIGNED: (
+            "Jede Phase wird für sich geregelt, und die Phase dieser Batterie ist nicht eingestellt. Stellen "
+            "Sie sie ein, damit sie mitmacht."
+        ),
         R.STEP: "Diese Batterie lässt sich nur in Stufen einstellen; die letzten Watt bleiben übrig.",
     },
     alarms={

@@ -46,6 +46,10 @@ EN = Catalogue(
             "This battery keeps the home's import or export inside the limit that is set, and does no more "
             "than that takes."
         ),
+        R.UNASSIGNED: (
+            "Each phase is held at its own target, and the phase of this battery is not set. Set it to let it "
+            "take part."
+        ),
         R.STEP: "This battery can be set only in steps; the last few watts are left over.",
     },
     alarms={

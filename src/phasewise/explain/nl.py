@@ -65,6 +65,10 @@ NL = Catalogue(
             "Deze batterij houdt de afname of teruglevering van het huis binnen de ingestelde grens, en doet "
             "niet meer dan daarvoor nodig is."
         ),
+        R.UNASSIGNED: (
+            "Elke fase wordt apart geregeld, en de fase van deze batterij is niet ingesteld. Stel die in om "
+            "haar mee te laten doen."
+        ),
         R.STEP: "Deze batterij is alleen in stappen in te stellen; de laatste watts blijven over.",
     },
     alarms={

@@ -104,6 +104,18 @@ class Split(StrEnum):
     EFFICIENT = "efficient"
 
 
+class Cycle(StrEnum):
+    """How the order of priority turns over time."""
+
+    NEVER = "never"
+    DAILY = "daily"
+    """One place further every day, at 02:00 local time."""
+    WEEKLY = "weekly"
+    """The same on Sundays."""
+    AUTO = "auto"
+    """By charge, looked at every half hour: the emptiest is charged first, the fullest discharged first."""
+
+
 class Regulate(StrEnum):
     """What is held at the target: the sum of the phases, or each phase by itself."""
 
@@ -167,6 +179,7 @@ class ControlSettings(Struct, frozen=True):
     split: Split = Split.PRIORITY
     priority: tuple[str, ...] = ()
     """Battery ids, first to charge first; empty = as listed."""
+    cycle: Cycle = Cycle.NEVER
     prefer_own_phase: bool = False
     idle_minutes: float = 5.0
     relief_in_full_stop: bool = False

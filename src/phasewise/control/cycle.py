@@ -1,0 +1,81 @@
+"""Whose turn it is: the order of the batteries as the user's `cycle` has it now.
+
+Days and weeks begin at 02:00 on the wall clock of the site. The order follows from the date alone, so a
+restart changes nothing, and a day of 23 or 25 hours turns it exactly once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from phasewise.control.allocate import ordered
+from phasewise.model import Cycle, Settings, Snapshot, Split
+from phasewise.model.memory import PreferMemory
+
+TURNS_AT = timedelta(hours=2)
+"""Houses are quiet at 02:00."""
+DAYS = {Cycle.DAILY: 1, Cycle.WEEKLY: 7}
+SLOT_S = 1800.0
+"""`auto` looks at the charge every half hour: a full battery needs two hours to empty."""
+SOC_MOVES_PCT = 2.0
+"""Parts of a balanced split are made anew when a battery's charge has moved by this much: two steps of the
+coarsest SoC register. Less would move power to and fro with every step."""
+
+
+def in_turn(snapshot: Snapshot, settings: Settings, memory: PreferMemory) -> tuple[Settings, PreferMemory]:
+    """The settings with the priority that counts now, and what to remember."""
+    control = settings.control
+    if control.split is Split.SOC_BALANCE:
+        memory = _balanced_by(snapshot, memory)
+    if control.cycle is Cycle.NEVER:
+        return settings, memory
+    ids = [battery.id for battery in settings.batteries]
+    listed = [ids[i] for i in ordered(ids, control.priority, charging=True)]
+    if control.cycle is Cycle.AUTO:
+        memory = _by_charge(snapshot, listed, memory)
+        known = [i for i in memory.order if i in listed]
+        order = known + [i for i in listed if i not in known]
+    else:
+        turn = turns(snapshot.utc_s, settings.site.time_zone, DAYS[control.cycle]) % max(len(listed), 1)
+        order = listed[turn:] + listed[:turn]
+    return replace(settings, control=replace(control, priority=tuple(order))), memory
+
+
+def turns(utc_s: float, time_zone: str, days: int) -> int:
+    """How often the order has turned so far, when it turns every day, or every seven days on Sunday."""
+    local = datetime.fromtimestamp(utc_s, ZoneInfo(time_zone)).replace(tzinfo=None)
+    # Day 1 of the calendar was a Monday, so that every day divisible by 7 is a Sunday.
+    return (local - TURNS_AT).toordinal() // days
+
+
+def _by_charge(snapshot: Snapshot, listed: Sequence[str], memory: PreferMemory) -> PreferMemory:
+    """The emptiest is charged first, and the fullest discharged first: looked at once per half hour."""
+    slot = int(snapshot.utc_s // SLOT_S)
+    if slot == memory.slot:
+        return memory
+    socs = {
+        seen.id: seen.reading.soc_pct
+        for seen in snapshot.batteries
+        if seen.reading is not None and seen.reading.soc_pct is not None
+    }
+    if not socs:
+        return memory
+    # One whose charge is unknown is neither first nor last.
+    middle_pct = sum(socs.values()) / len(socs)
+    order = sorted(listed, key=lambda i: socs.get(i, middle_pct))
+    return replace(memory, slot=slot, order=tuple(order))
+
+
+def _balanced_by(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
+    """With the charges by which parts are made: those remembered, until they have moved far enough."""
+    found = {}
+    for seen in snapshot.batteries:
+        before_pct = memory.socs_pct.get(seen.id)
+        now_pct = None if seen.reading is None else seen.reading.soc_pct
+        stands = now_pct is None or (before_pct is not None and abs(now_pct - before_pct) < SOC_MOVES_PCT)
+        soc_pct = before_pct if stands else now_pct
+        if soc_pct is not None:
+            found[seen.id] = soc_pct
+    return memory if found == memory.socs_pct else replace(memory, socs_pct=found)

@@ -1,0 +1,192 @@
+"""Regulation phase by phase, for those who are billed per phase.
+
+Each phase is driven to its own target, `target_grid_w` divided by the number of phases, with the batteries
+on it; batteries on different phases may work in opposite directions. Three-phase batteries, which can't
+tell the phases apart, serve the sum of what the phases want, a third each; those of a single phase do the
+rest. Unassigned batteries rest: nobody knows which phase they would help or harm. Fuses come first here as
+everywhere: every phase's box holds as it does for the total.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from phasewise.control.allocate import Ground, Orders, Preference, ground_of
+from phasewise.control.estimate import Load
+from phasewise.control.guard import Guard
+from phasewise.control.limits import Unit, beside_held
+from phasewise.control.protection import SHARES, PhaseBox
+from phasewise.control.reasons import reasons
+from phasewise.control.regulate import regulate
+from phasewise.control.room import THIRD, Limits
+from phasewise.control.steer import Steered, steer
+from phasewise.model import PHASES, Assignment, Intent, Reason, ReasonCode, Regulate, Settings, Snapshot
+from phasewise.model.memory import PerPhaseMemory, RegulateMemory, SteerMemory
+
+Wishes = tuple[float, ...]
+"""What the batteries of L1, L2 and L3 should do, charging positive."""
+
+
+class Outcome(Struct, frozen=True):
+    """What each battery gets, and why, in the order of the units."""
+
+    steered: Steered
+    reasons: tuple[tuple[Reason, ...], ...]
+    wanted_w: float
+    """Of all phases that have a battery."""
+
+
+def applies(settings: Settings, intent: Intent, guarded: Guard) -> bool:
+    """Whether phases are regulated one by one now: a strategy that names a power has no target per phase."""
+    return (
+        settings.control.regulate is Regulate.PER_PHASE
+        and not intent.stop
+        and intent.battery_power_w is None
+        and any(seen.load_w is not None for seen in guarded.views)
+    )
+
+
+def resting(units: Sequence[Unit]) -> list[Unit]:
+    """The units with the unassigned ones at rest, or as near to it as they can be."""
+    found = []
+    for unit in units:
+        if unit.phase is Assignment.UNASSIGNED and unit.lo_w < unit.hi_w:
+            rest_w = min(max(0.0, unit.lo_w), unit.hi_w)
+            code = ReasonCode.UNASSIGNED
+            found.append(replace(unit, lo_w=rest_w, hi_w=rest_w, lo_code=code, hi_code=code))
+        else:
+            found.append(unit)
+    return found
+
+
+def wishes(
+    intent: Intent, load: Load, guarded: Guard, memory: PerPhaseMemory, snapshot: Snapshot
+) -> tuple[Wishes, tuple[RegulateMemory, ...]]:
+    """What each phase wants of its batteries, and what to remember. Where the load is unknown: nothing."""
+    target_w = (intent.grid_target_w or 0.0) / len(guarded.views)
+    found, regulated = [], []
+    for index, seen in enumerate(guarded.views):
+        before = memory.regulate[index] if index < len(memory.regulate) else RegulateMemory()
+        if seen.load_w is None:
+            found.append(0.0)
+            regulated.append(RegulateMemory())
+            continue
+        # How fast the load of one phase rises is not known: only the total is watched for slopes.
+        of_phase = replace(load, power_w=seen.load_w, slope_w_s=0.0)
+        aim = replace(intent, grid_target_w=target_w)
+        wanted_w, after = regulate(aim, of_phase, before, snapshot.time_s, snapshot.grid_cadence_s)
+        found.append(wanted_w)
+        regulated.append(after)
+    return tuple(found), tuple(regulated)
+
+
+def split(
+    wanted_w: Wishes,
+    units: Sequence[Unit],
+    prefers: Mapping[bool, Preference],
+    before_w: Sequence[float],
+    memory: PerPhaseMemory,
+    *,
+    load: Load,
+    limits: Limits | None,
+    now_s: float,
+) -> tuple[Outcome, PerPhaseMemory]:
+    """Three-phase batteries first, then phase by phase, each group as the total would be split.
+
+    `prefers`: preferences for going up (True) and down.
+    """
+    ground = ground_of(units, prefers[True].orders, limits)
+    powers_w, relief_w = list(ground.powers_w), list(ground.relief_w)
+    why = [(Reason(unit.lo_code, phase=unit.for_phase),) if unit.lo_w == unit.hi_w else () for unit in units]
+    steering = list(memory.steer) or [SteerMemory()] * (1 + len(PHASES))
+    held: list[int] = []
+    waiting: list[int] = []
+    asked_w = three_w = 0.0
+    groups = [_members(units, Assignment.THREE_PHASE)]
+    groups += [_members(units, Assignment(phase.value)) for phase in PHASES[: len(wanted_w)]]
+    for position, members in enumerate(groups):
+        if not members:
+            continue
+        of_group = [units[i] for i in members]
+        wish_w = wanted_w[position - 1] - three_w * THIRD if position else sum(wanted_w)
+        wish_w = beside_held(wish_w, of_group)
+        steered, steering[position] = steer(
+            wish_w,
+            of_group,
+            _preference(prefers[wish_w > 0.0], members),
+            [before_w[i] for i in members],
+            steering[position],
+            now_s,
+            limits=_limits(limits, units, powers_w, members, ground),
+            powers=[load.batteries[i] for i in members],
+        )
+        if not position:
+            # What three-phase batteries can't do of it, those of the phases are asked for.
+            three_w = wish_w = sum(steered.powers_w)
+        asked_w += wish_w
+        of_reasons = reasons(of_group, steered, wish_w)
+        for local, index in enumerate(members):
+            powers_w[index], relief_w[index] = steered.powers_w[local], steered.relief_w[local]
+            why[index] = of_reasons[local]
+        held += [members[local] for local in steered.held]
+        waiting += [members[local] for local in steered.waiting]
+    room = ground.room.again(
+        list(powers_w),
+        [min(unit.lo_w, w) for unit, w in zip(units, powers_w, strict=True)],
+        [max(unit.hi_w, w) for unit, w in zip(units, powers_w, strict=True)],
+    )
+    together = Steered(powers_w, relief_w, room, asked_w >= 0.0, tuple(sorted(held)), frozenset(waiting))
+    return Outcome(together, tuple(why), asked_w), PerPhaseMemory(memory.regulate, tuple(steering))
+
+
+def _members(units: Sequence[Unit], assignment: Assignment) -> list[int]:
+    return [index for index, unit in enumerate(units) if unit.phase is assignment]
+
+
+def _preference(preference: Preference, members: Sequence[int]) -> Preference:
+    """The same for a part of the units, by their places in it."""
+    place = {index: local for local, index in enumerate(members)}
+    orders, sizes = preference.orders, preference.sizes
+
+    def of_members() -> list[float]:
+        every = sizes() if sizes is not None else ()
+        return [every[i] for i in members]
+
+    return replace(
+        preference,
+        orders=Orders(
+            [place[i] for i in orders.up if i in place], [place[i] for i in orders.down if i in place]
+        ),
+        own_w=None,
+        sizes=None if sizes is None else of_members,
+    )
+
+
+def _limits(
+    limits: Limits | None,
+    units: Sequence[Unit],
+    powers_w: Sequence[float],
+    members: Sequence[int],
+    ground: Ground,
+) -> Limits | None:
+    """What the phases leave to these units beside all others."""
+    if limits is None:
+        return None
+    inside = set(members)
+    over_w, under_w = (ground.room.strayed_w(up=up) if ground.room.confined else 0.0 for up in (True, False))
+    boxes: list[PhaseBox | None] = []
+    for phase, box in enumerate(limits.boxes):
+        others_w = sum(
+            [
+                SHARES[unit.phase][phase] * w
+                for i, (unit, w) in enumerate(zip(units, powers_w, strict=True))
+                if i not in inside
+            ]
+        )
+        if box is None:
+            boxes.append(None)
+            continue
+        hi_w = box.hi_w - others_w - over_w
+        boxes.append(PhaseBox(min(box.lo_w - others_w + under_w, hi_w), hi_w))
+    return Limits((boxes[0], boxes[1], boxes[2]), worst_case=False)
