@@ -95,6 +95,14 @@ class PhaseView(Struct, frozen=True):
     """The phase that its relief was seen to arrive on; none is asked for now."""
 
 
+class _Flow(Struct, frozen=True):
+    """What the batteries assigned to a phase may be doing at the meter's instant: least, most, as read."""
+
+    lo_w: float
+    hi_w: float
+    read_w: float
+
+
 def is_active(settings: Settings) -> bool:
     """Whether any decision may depend on the battery-to-phase mapping."""
     return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
@@ -129,7 +137,11 @@ def look(
     """What is known of each phase after this snapshot, and the boxes that follow when protection is on."""
     phases = settings.site.phases
     known = memory.phases if len(memory.phases) == len(phases) else (PhaseMemory(),) * len(phases)
-    pairs = [_seen(phase, snapshot, settings, past, load) for phase, past in zip(phases, known, strict=True)]
+    flows = _flows(settings, load)
+    pairs = [
+        _seen(phase, snapshot, settings, past, flow)
+        for phase, past, flow in zip(phases, known, flows, strict=False)
+    ]
     views = [seen for seen, _ in pairs]
     confined_w = _confined_at_w(snapshot, settings, load, views)
     remembered = []
@@ -145,14 +157,14 @@ def look(
 
 
 def _seen(
-    phase: Phase, snapshot: Snapshot, settings: Settings, before: PhaseMemory, load: Load
+    phase: Phase, snapshot: Snapshot, settings: Settings, before: PhaseMemory, flow: _Flow
 ) -> tuple[PhaseView, PhaseMemory]:
     reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
     if reading is None or reading.power_w is None:
         return _without_reading(phase, snapshot, before)
     if not snapshot.grid_is_new:
         return _unchanged(phase, reading, settings, before)
-    return _with_reading(phase, reading, snapshot, settings, before, load)
+    return _with_reading(phase, reading, snapshot, settings, before, flow)
 
 
 def _without_reading(phase: Phase, snapshot: Snapshot, before: PhaseMemory) -> tuple[PhaseView, PhaseMemory]:
@@ -185,13 +197,12 @@ def _with_reading(
     snapshot: Snapshot,
     settings: Settings,
     before: PhaseMemory,
-    load: Load,
+    flow: _Flow,
 ) -> tuple[PhaseView, PhaseMemory]:
     power_w = reading.power_w or 0.0
-    of_phase_lo_w, of_phase_hi_w, read_w = _assigned(phase, settings, load)
-    load_w = before.load_w if before.load_w is not None else power_w - read_w
+    load_w = before.load_w if before.load_w is not None else power_w - flow.read_w
     # As for the total: move the estimate only as far as what the batteries may be doing demands.
-    load_w = min(max(load_w, power_w - of_phase_hi_w), power_w - of_phase_lo_w)
+    load_w = min(max(load_w, power_w - flow.hi_w), power_w - flow.lo_w)
     allowance_a = snapshot.grid.current_allowance_a if snapshot.grid is not None else 0.0
     seen_va2 = _reactive_va2(phase, reading, settings, allowance_a)
     reactive_va2 = before.reactive_va2
@@ -242,17 +253,18 @@ def _boxed(
     return replace(seen, box=PhaseBox(room.lo_w - confined_w, room.hi_w - confined_w)), after
 
 
-def _assigned(phase: Phase, settings: Settings, load: Load) -> tuple[float, float, float]:
-    """What the batteries assigned to a phase may be doing at the meter's instant: least, most, as read."""
-    lo_w = hi_w = read_w = 0.0
-    ordinal = phase.ordinal
+def _flows(settings: Settings, load: Load) -> list[_Flow]:
+    """Per phase, L1 to L3."""
+    lo_w, hi_w, read_w = [0.0] * 3, [0.0] * 3, [0.0] * 3
     for battery, power in zip(settings.batteries, load.batteries, strict=True):
-        share = SHARES[battery.phase][ordinal]
-        if share and power is not None:
-            lo_w += share * power.lo_w
-            hi_w += share * power.hi_w
-            read_w += share * power.read_w
-    return lo_w, hi_w, read_w
+        if power is None:
+            continue
+        for p, share in enumerate(SHARES[battery.phase]):
+            if share:
+                lo_w[p] += share * power.lo_w
+                hi_w[p] += share * power.hi_w
+                read_w[p] += share * power.read_w
+    return [_Flow(lo_w[p], hi_w[p], read_w[p]) for p in range(3)]
 
 
 def _voltage_v(reading: PhaseReading, settings: Settings) -> float:
