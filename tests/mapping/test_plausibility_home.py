@@ -24,6 +24,7 @@ def load() -> ModuleType:
 year = load()
 
 
+@pytest.mark.timeout(600)  # a simulated day takes 10 s of a free core, and minutes of a busy one
 @pytest.mark.parametrize(
     ("case", "seed", "first_day"),
     [

@@ -66,7 +66,7 @@ PROOF = 6.0
 """How much a warning needs (see `_proof`): odds against chance of e^6, 400 to 1, which takes at least
 2 x PROOF = 12 moves more for another phase than for the configured one.
 
-With the right phase configured, hardly one move in a hundred speaks for another phase rather than for it
+With the right phase configured, about one move in a hundred speaks for another phase rather than for it
 (tools/plausibility_year.py counts them). Say one in four of those that take sides: the chance that the count
 ever climbs by 12 from where it is, is (1/4 : 3/4)^12 = 2e-6 (the gambler's ruin). 150 moves a day, two wrong
 phases and three batteries are 330,000 starts a year: 0.6 false warnings, at odds that are much too bad."""
