@@ -1,15 +1,44 @@
 """Every driver and strategy there is, found through entry points, also those of other packages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 from pydantic import BaseModel
 
-from phasewise.config import BatteryEntry, MeterEntry, Registry, SourceEntry
+from phasewise.config import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.control.strategies import Strategy
 from phasewise.devices.base import BatteryDriver, MeterDriver
 from phasewise.sources.base import ForecastSource, PriceSource
+
+Value = TypeVar("Value")
+
+
+class OnDemand(Mapping[str, Value], Generic[Value]):
+    """Values that are made when they are asked for; their names are known before."""
+
+    def __init__(self, names: tuple[str, ...], make: Callable[[str], Value]) -> None:
+        self._names = names
+        self._make = make
+
+    def __getitem__(self, name: str) -> Value:
+        """Raises what making it raises."""
+        if name not in self._names:
+            raise KeyError(name)
+        return self._make(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Makes nothing."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._names)
 
 
 class Plugins(Struct, frozen=True):
@@ -19,6 +48,7 @@ class Plugins(Struct, frozen=True):
     batteries: Mapping[str, type[BatteryDriver]]
     strategies: Mapping[str, Strategy]
     prices: Mapping[str, type[PriceSource]]
+    """These and `forecasts` are loaded when they are asked for: their clients cost time and memory."""
     forecasts: Mapping[str, type[ForecastSource]]
 
     def registry(self) -> Registry:
@@ -30,17 +60,17 @@ class Plugins(Struct, frozen=True):
                 for name, kind in self.batteries.items()
             },
             strategies={name: _options_model(strategy) for name, strategy in self.strategies.items()},
-            prices={name: SourceEntry(kind.options_model) for name, kind in self.prices.items()},
-            forecasts={name: SourceEntry(kind.options_model) for name, kind in self.forecasts.items()},
+            prices=_entries(self.prices),
+            forecasts=_entries(self.forecasts),
         )
 
 
-class PluginError(Exception):
+class PluginError(NotLoadedError):
     """An installed package offers a driver or a strategy that cannot be loaded."""
 
 
 def load_plugins() -> Plugins:
-    """Load everything installed. Raises PluginError, which names the package and the fault."""
+    """Load everything installed but sources. Raises PluginError, which names the package and the fault."""
     return Plugins(
         meters={point.name: _load(point) for point in entry_points(group="phasewise.meters")},
         batteries={point.name: _load(point) for point in entry_points(group="phasewise.batteries")},
@@ -50,10 +80,20 @@ def load_plugins() -> Plugins:
     )
 
 
-def _sources(kind: str) -> dict[str, type]:
+def _sources(kind: str) -> OnDemand[type]:
     """Prices and forecasts share a group; their names begin with the section that they are for."""
-    points = [point for point in entry_points(group="phasewise.sources") if point.name.startswith(kind)]
-    return {point.name.removeprefix(kind): _load(point) for point in points}
+    points = {
+        point.name.removeprefix(kind): point
+        for point in entry_points(group="phasewise.sources")
+        if point.name.startswith(kind)
+    }
+    return OnDemand(tuple(points), lambda name: _load(points[name]))
+
+
+def _entries(
+    kinds: Mapping[str, type[PriceSource]] | Mapping[str, type[ForecastSource]],
+) -> OnDemand[SourceEntry]:
+    return OnDemand(tuple(kinds), lambda name: SourceEntry(kinds[name].options_model))
 
 
 def _options_model(strategy: Strategy) -> type[BaseModel] | None:

@@ -11,7 +11,7 @@ from phasewise.config.edit import (
 )
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
-from phasewise.config.registry import BatteryEntry, MeterEntry, Registry, SourceEntry
+from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import BatteryConfig, Config, HistoryConfig, MeterConfig, WebConfig
 from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.watch import Broken, Changed, ConfigWatcher
@@ -30,6 +30,7 @@ __all__ = [
     "HistoryConfig",
     "MeterConfig",
     "MeterEntry",
+    "NotLoadedError",
     "NotWritableError",
     "PricesConfig",
     "Problem",

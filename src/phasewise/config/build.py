@@ -12,7 +12,7 @@ from phasewise.config.battery import battery_settings
 from phasewise.config.check import DRIVER_FAULTS, Checker, Model
 from phasewise.config.errors import KeyPath, did_you_mean, shown
 from phasewise.config.fields import Section
-from phasewise.config.registry import BatteryEntry, MeterEntry, Registry, SourceEntry
+from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
     NOT_YET,
     BatteryConfig,
@@ -33,7 +33,7 @@ from phasewise.config.schema import (
 )
 from phasewise.config.sources import ForecastConfig, ForecastSection, PricesConfig, PricesSection
 from phasewise.config.tariff import tariff_periods
-from phasewise.model import Connection, Site
+from phasewise.model import Connection, Regulate, Site
 
 
 class Builder:
@@ -55,6 +55,7 @@ class Builder:
         control = self._control(site)
         if control is not None:
             self._check_protection(control.phase_protection, site)
+            self._check_regulate(control.regulate, site)
         history = self._section(HistorySection, "history")
         web = self._web()
         prices, forecast = self._prices(site), self._forecast()
@@ -136,9 +137,12 @@ class Builder:
             self._checker.add((*path, "driver"), message, value=driver, allowed=allowed)
             return None
         own = {key: value for key, value in entry.items() if key not in common.model_fields}
-        model = known[driver].options_model
         try:
+            model = known[driver].options_model
             return self._checker.section(model, path, own, also_known=common.model_fields)
+        except NotLoadedError as error:
+            self._checker.add((*path, "driver"), str(error), value=driver)
+            return None
         except DRIVER_FAULTS as error:
             self._driver_failed(path, driver, error)
             return None
@@ -260,6 +264,14 @@ class Builder:
                 )
             elif id_ in priority[:index]:
                 self._checker.add(path, f"{shown(id_)} is listed twice", value=id_)
+
+    def _check_regulate(self, regulate: Regulate, site: Site) -> None:
+        if regulate is Regulate.PER_PHASE and site.connection is Connection.DELTA:
+            message = (
+                "'per-phase' cannot work with 'connection: delta': without a neutral, the meter does not "
+                "tell what each phase draws"
+            )
+            self._checker.add(("control", "regulate"), message, value="per-phase", allowed="total")
 
     def _check_protection(self, protection: ProtectionSection, site: Site) -> None:
         path = ("control", "phase_protection")

@@ -9,6 +9,10 @@ from pydantic import BaseModel
 from phasewise.model import Capabilities
 
 
+class NotLoadedError(Exception):
+    """What is installed under a name cannot be loaded. The text says whose it is, and why."""
+
+
 @dataclass(frozen=True)
 class MeterEntry:
     """A meter driver."""
@@ -45,4 +49,5 @@ class Registry:
     """With the model of the strategy's own keys, found under `control` by its name; None when it has none.
     It must forbid extra keys, or misspelt ones go unnoticed, and what it holds must be plain values."""
     prices: Mapping[str, SourceEntry] = field(default_factory=dict)
+    """An entry may be loaded when it is asked for, and then raise NotLoadedError; so may one of forecasts."""
     forecasts: Mapping[str, SourceEntry] = field(default_factory=dict)
