@@ -217,8 +217,6 @@ NOT_YET = {
     "mqtt: {host: x}": "mqtt: this is not available in this version; allowed: null",
     "mqtt: true": "mqtt: true is not available in this version; allowed: null",
     "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",
-    "control: {regulate: per-phase}": "control.regulate: 'per-phase' is not available in this version; allowed: total",
-    "control: {cycle: daily}": "control.cycle: 'daily' is not available in this version; allowed: never",
 }  # fmt: skip
 
 
@@ -278,13 +276,21 @@ def test_a_home_with_one_phase_has_limits_of_one_phase() -> None:
     )
 
 
+def test_phases_of_a_delta_connection_cannot_be_regulated() -> None:
+    text = HEAD + END + "site: {connection: delta}\ncontrol: {regulate: per-phase}\n"
+    assert problems(text) == (
+        "home.yaml:4: control.regulate: 'per-phase' cannot work with 'connection: delta': without a neutral, the "
+        "meter does not tell what each phase draws; allowed: total"
+    )
+
+
 def test_every_problem_is_reported_at_once_in_the_order_of_the_lines() -> None:
     text = (
         "site:\n  phases: 2\n  nam: x\n"
         "meter: {driver: dmsr}\n"
         "batteries:\n  - {id: m1, driver: marstek, url: x, phase: L4, max_charge_w: 9000}\n"
         "  - {id: m1, driver: marstek, url: modbus-tcp://h, min_soc_pct: 5, max_soc_pct: 4}\n"
-        "control: {strategy: nap, cycle: daily, priority: [m7]}\n"
+        "control: {strategy: nap, cycle: hourly, priority: [m7]}\n"
         "web: {port: 0, host: 0.0.0.0}\n"
     )
     found = [line.split(": ")[1] for line in problems(text).splitlines()]

@@ -97,14 +97,18 @@ def test_the_emptiest_is_charged_first_and_the_order_stands_for_half_an_hour() -
     assert then == "m1 m2 m3"
 
 
-def test_by_charge_an_unknown_one_is_in_the_middle_and_new_ones_come_last() -> None:
+def test_by_charge_those_whose_charge_is_not_known_come_last() -> None:
     settings = home(Cycle.AUTO)
-    assert order(settings, 0.0, (90.0, None, 10.0)) == "m3 m2 m1"
+    assert order(settings, 0.0, (90.0, None, 10.0)) == "m3 m1 m2"
     assert order(settings, 0.0, (None, None, None)) == "m1 m2 m3"
     remembered = PreferMemory(slot=0, order=("m3", "gone", "m1"))
-    batteries = [seen(i) for i in ("m1", "m2", "m3")]
-    found, _ = in_turn(picture(0.0, 0.0, batteries, utc_s=1.0), settings, remembered)
-    assert found.control.priority == ("m3", "m1", "m2")
+    batteries = [seen(i, soc_pct=soc) for i, soc in (("m1", 50.0), ("m2", None), ("m3", 60.0))]
+    found, after = in_turn(picture(0.0, 0.0, batteries, utc_s=1.0), settings, remembered)
+    assert (found.control.priority, after) == (("m3", "m1", "m2"), remembered)
+    # As soon as it is known it takes its place.
+    batteries[1] = seen("m2", soc_pct=55.0)
+    found, _ = in_turn(picture(0.0, 0.0, batteries, utc_s=2.0), settings, after)
+    assert found.control.priority == ("m1", "m2", "m3")
 
 
 def test_a_balanced_split_goes_by_charge_that_has_moved_by_two_percent() -> None:

@@ -30,6 +30,7 @@ from phasewise.model import (
     CapacityTariff,
     Connection,
     ControlSettings,
+    Cycle,
     PeakSettings,
     PerPhaseLimit,
     PhaseProtection,
@@ -199,7 +200,7 @@ class ControlSection(Section):
     regulate: Regulate = Regulate.TOTAL
     split: Split = Split.PRIORITY
     priority: tuple[str, ...] = ()
-    cycle: Literal["never", "daily", "weekly", "auto"] = "never"
+    cycle: Cycle = Cycle.NEVER
     prefer_own_phase: bool = False
     idle_minutes: NotNegative = 5.0
     relief_in_full_stop: bool = False
@@ -224,6 +225,7 @@ class ControlSection(Section):
             regulate=self.regulate,
             split=self.split,
             priority=self.priority + rest if self.priority else (),
+            cycle=self.cycle,
             prefer_own_phase=self.prefer_own_phase,
             idle_minutes=self.idle_minutes,
             relief_in_full_stop=self.relief_in_full_stop,
@@ -275,8 +277,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     (("meters",), ([],)),
     (("mqtt",), (None,)),
     (("history", "path"), (None,)),
-    (("control", "regulate"), ("total",)),
-    (("control", "cycle"), ("never",)),
 )
 
 

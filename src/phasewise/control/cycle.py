@@ -4,7 +4,6 @@ Days and weeks begin at 02:00 on the wall clock of the site. The order follows f
 restart changes nothing, and a day of 23 or 25 hours turns it exactly once.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,7 +33,8 @@ def in_turn(snapshot: Snapshot, settings: Settings, memory: PreferMemory) -> tup
     ids = [battery.id for battery in settings.batteries]
     listed = [ids[i] for i in ordered(ids, control.priority, charging=True)]
     if control.cycle is Cycle.AUTO:
-        memory = _by_charge(snapshot, listed, memory)
+        memory = _by_charge(snapshot, memory)
+        # Those whose charge is not known come last.
         known = [i for i in memory.order if i in listed]
         order = known + [i for i in listed if i not in known]
     else:
@@ -50,22 +50,17 @@ def turns(utc_s: float, time_zone: str, days: int) -> int:
     return (local - TURNS_AT).toordinal() // days
 
 
-def _by_charge(snapshot: Snapshot, listed: Sequence[str], memory: PreferMemory) -> PreferMemory:
+def _by_charge(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
     """The emptiest is charged first, and the fullest discharged first: looked at once per half hour."""
-    slot = int(snapshot.utc_s // SLOT_S)
-    if slot == memory.slot:
-        return memory
     socs = {
         seen.id: seen.reading.soc_pct
         for seen in snapshot.batteries
         if seen.reading is not None and seen.reading.soc_pct is not None
     }
-    if not socs:
+    slot = int(snapshot.utc_s // SLOT_S)
+    if slot == memory.slot and socs.keys() <= set(memory.order):
         return memory
-    # One whose charge is unknown is neither first nor last.
-    middle_pct = sum(socs.values()) / len(socs)
-    order = sorted(listed, key=lambda i: socs.get(i, middle_pct))
-    return replace(memory, slot=slot, order=tuple(order))
+    return replace(memory, slot=slot, order=tuple(sorted(socs, key=socs.__getitem__)))
 
 
 def _balanced_by(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
