@@ -59,6 +59,8 @@ batteries:
     url: "{shed}"
     model: venus-e-v3
     # No phase yet: choose one on the dashboard.
+control:
+  phase_protection: {{enabled: true}}
 web: {{port: {port}}}
 """
 
