@@ -52,6 +52,9 @@ from phasewise.web import Access, WebServer, create_app
 WATCH_S = 1.0
 """How soon a change made by hand is noticed."""
 
+STATE_SUFFIX = ".state.json"
+"""What must outlive a restart is kept beside the configuration: `home.yaml`, `home.state.json`."""
+
 log = structlog.get_logger("phasewise.app")
 
 
@@ -127,6 +130,7 @@ class Application:
             {b.id: self._devices.battery(b) for b in config.batteries},
             strategies=plugins.strategies,
             clock=clock,
+            state_file=path.with_suffix(STATE_SUFFIX),
         )
         token = read_token(config.web.token_file) if config.web.token_file is not None else None
         web = create_app(self, access=Access(token=token))

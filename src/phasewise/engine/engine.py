@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.identification import Identification
 from phasewise.engine.inputs import Inputs
+from phasewise.engine.keeper import Keeper
 from phasewise.engine.live import Live
 from phasewise.engine.outlook import Outlook
 from phasewise.engine.publish import alarm_states, system_state
@@ -32,7 +34,7 @@ from phasewise.model import (
     Severity,
     Snapshot,
 )
-from phasewise.model.memory import Memory
+from phasewise.model.memory import Memory, begun_anew
 
 TICK_S = 1.0
 """Timers and a lost meter are looked at this often while no telegram comes."""
@@ -63,10 +65,16 @@ class Engine:
         *,
         strategies: Mapping[str, Strategy],
         clock: Clock,
+        state_file: Path | None = None,
     ) -> None:
-        """`batteries` holds a driver for every battery of the settings, by id."""
+        """`batteries` holds a driver for every battery of the settings, by id.
+
+        `state_file`: where to keep what must outlive a restart; None = nothing is kept.
+        """
+        self._keeper = Keeper(state_file)
+        self._memory = Memory(quarter=self._keeper.load())
         self.live = Live()
-        self.recorder = Recorder(strategies)
+        self.recorder = Recorder(strategies, memory=self._memory)
         self.outlook = Outlook()
         self.settings = settings
         self.extra_alarms: dict[AlarmCode, Alarm] = {}
@@ -74,7 +82,6 @@ class Engine:
         self._meter = meter
         self._strategies = strategies
         self._clock = clock
-        self._memory = Memory()
         self._watch = MeterWatch()
         self._plausibility = plausibility.PlausibilityMemory()
         self._rejected: dict[AlarmCode, tuple[float, str]] = {}
@@ -87,6 +94,7 @@ class Engine:
         self._inputs = Inputs()
         self._last_logged: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._workers = {i: self._worker(i, driver) for i, driver in batteries.items()}
 
     def _worker(self, battery_id: str, driver: BatteryDriver) -> BatteryWorker:
@@ -108,6 +116,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._release(self._workers.values())
+        await self._keeper.save(self._memory.quarter)
         await self._meter.close()
         await self.outlook.stop()
 
@@ -176,6 +185,8 @@ class Engine:
             await self._clock.sleep(TICK_S)
             if self._clock.now_s() - self._decided_s >= QUIET_S:
                 self._cycle(grid_is_new=False)
+            if self._keeper.is_due(self._memory.quarter, self._clock.now_s()):
+                self._keeping = asyncio.create_task(self._keeper.save(self._memory.quarter), name="keep")
 
     def _cycle(self, *, grid_is_new: bool) -> None:
         """One decision: picture, decide, tell, show. A fault in it stops the batteries, not the loop."""
@@ -201,7 +212,7 @@ class Engine:
     def _decision_failed(self, error: Exception, snapshot: Snapshot, settings: Settings) -> None:
         """All batteries to 0 W, memory begun anew, and said; tried again at the next sample."""
         log.exception("no decision", next="all batteries to 0 W; tried again at the next sample")
-        self._memory = Memory()
+        self._memory = begun_anew(self._memory)
         self._identification.forget()
         for worker in self._workers.values():
             worker.command(0.0, rewrite=False)

@@ -12,7 +12,7 @@ import structlog
 
 from phasewise import __version__
 from phasewise.model import Decision, Settings, Snapshot
-from phasewise.model.memory import Memory
+from phasewise.model.memory import Memory, begun_anew
 from phasewise.replay.recording import (
     MAGIC,
     NO_OUTLOOK,
@@ -59,15 +59,20 @@ class Recorder:
     """A ring of encoded decisions, bounded in time and bytes."""
 
     def __init__(
-        self, strategies: Iterable[str], *, keep_s: float = KEEP_S, keep_bytes: int = KEEP_BYTES
+        self,
+        strategies: Iterable[str],
+        *,
+        memory: Memory | None = None,
+        keep_s: float = KEEP_S,
+        keep_bytes: int = KEEP_BYTES,
     ) -> None:
-        """`strategies`: the names of all there are."""
+        """`strategies`: the names of all there are. `memory`: what is remembered from before the start."""
         self._strategies = tuple(sorted(strategies))
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
         self._chapters: deque[_Chapter] = deque()
         self._settings: Settings | None = None
-        self._memory = Memory()
+        self._memory = memory or Memory()
         self._outlook = NO_OUTLOOK
         self._now_s = float("-inf")
         self._interrupted = False
@@ -82,7 +87,7 @@ class Recorder:
     def failed(self, snapshot: Snapshot, settings: Settings, error: str) -> None:
         """Keep that `decide` raised; memory begins anew."""
         self._keep(Failed(snapshot, error), snapshot.time_s, settings)
-        self._memory = Memory()
+        self._memory = begun_anew(self._memory)
 
     def _keep(self, record: Step | Failed, now_s: float, settings: Settings) -> None:
         outlook = outlook_of(record.snapshot)

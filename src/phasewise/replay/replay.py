@@ -9,7 +9,7 @@ from phasewise import __version__
 from phasewise.control.decide import decide
 from phasewise.control.strategies import Strategy
 from phasewise.model import Decision, Settings, Snapshot
-from phasewise.model.memory import Memory
+from phasewise.model.memory import Memory, begun_anew
 from phasewise.replay.differ import Difference, differences
 from phasewise.replay.recording import (
     Changed,
@@ -84,7 +84,7 @@ class Player:
                     yield self._counted(Moment(snapshot, settings, decision, here, memory))
                 case Failed(snapshot, error):
                     here, _ = attempt(snapshot, settings, memory, self._strategies)
-                    memory = Memory()
+                    memory = begun_anew(memory)
                     yield self._counted(Moment(snapshot, settings, error, here, memory))
                 case Changed(settings):
                     self._check_strategy(settings)
