@@ -6,7 +6,18 @@ import pytest
 from loop_kit import Decider, plant_settings
 from msgspec.structs import replace
 
-from phasewise.model import Assignment, Cycle, PhaseProtection, ReasonCode, Regulate, Settings, Split
+from phasewise.model import (
+    AlarmCode,
+    Assignment,
+    Cycle,
+    Fact,
+    FactCode,
+    PhaseProtection,
+    ReasonCode,
+    Regulate,
+    Settings,
+    Split,
+)
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.closed_loop import ClosedLoop, Trace
 from phasewise.sim.house import PerPhase, SimHouse
@@ -84,10 +95,14 @@ def test_where_the_meter_tells_no_phases_the_total_is_held() -> None:
     settings = home(L1, L2, L3, regulate=Regulate.PER_PHASE)
     batteries = [(i, SimBattery(BatterySpec(dead_time_s=1.0))) for i in range(3)]
     house = SimHouse(billed_per_phase, batteries, noise_w=5.0, seed=1)
-    loop = ClosedLoop(house, ["m1", "m2", "m3"], Decider(settings), site=settings.site)
+    decider = Decider(settings)
+    loop = ClosedLoop(house, ["m1", "m2", "m3"], decider, site=settings.site)
     loop.lost_phases |= {0, 1, 2}
     trace = loop.run(90.0)
     assert max(abs(w) for w in trace.total_w()[-300:]) < 100.0
+    assert decider.decision is not None
+    (alarm,) = decider.decision.alarms
+    assert (alarm.code, alarm.facts) == (AlarmCode.REGULATION_REFUSED, (Fact(FactCode.NO_PHASE_POWER),))
 
 
 def in_use(trace: Trace) -> list[int]:

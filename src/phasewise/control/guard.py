@@ -39,6 +39,7 @@ from phasewise.model import (
     PhaseDecision,
     PhaseReading,
     ReasonCode,
+    Regulate,
     Settings,
     Severity,
     Snapshot,
@@ -82,8 +83,12 @@ def guard(
         return Guard(forgotten(memory) if meter is Freshness.LOST else memory)
     refused = refusal(snapshot, settings, memory)
     if refused is not None:
-        alarm = Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, facts=(refused,))
-        return Guard(memory, alarms=(alarm,) if control.phase_protection.enabled else ())
+        alarms = []
+        if control.phase_protection.enabled:
+            alarms.append(Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM, facts=(refused,)))
+        if control.regulate is Regulate.PER_PHASE:
+            alarms.append(Alarm(AlarmCode.REGULATION_REFUSED, Severity.WARNING, facts=(refused,)))
+        return Guard(memory, alarms=tuple(alarms))
     sighting, memory = look(snapshot, settings, memory, load)
     views = sighting.views
     if control.phase_protection.enabled:

@@ -160,6 +160,10 @@ DE = Catalogue(
             "Der Phasenschutz ist an, kann hier aber nicht arbeiten, deshalb ist keine Phase geschützt. Alles"
             " andere läuft weiter."
         ),
+        A.REGULATION_REFUSED: (
+            "Die Phasen lassen sich hier nicht einzeln regeln, deshalb halten die Batterien die Summe des "
+            "Hauses."
+        ),
         A.PHASE_OVERLOAD: (
             "{subject} ist weiter außerhalb der Grenzen, als die Batterien dort ausgleichen können. Schalten"
             " Sie auf dieser Phase etwas ab, bevor die Sicherung es tut."

@@ -47,8 +47,8 @@ EN = Catalogue(
             "than that takes."
         ),
         R.UNASSIGNED: (
-            "Each phase is held at its own target, and the phase of this battery is not set. Set it to let it "
-            "take part."
+            "Each phase is held at its own target, and the phase of this battery is not set. Set it to let "
+            "it take part."
         ),
         R.STEP: "This battery can be set only in steps; the last few watts are left over.",
     },
@@ -126,6 +126,9 @@ EN = Catalogue(
         ),
         A.PROTECTION_REFUSED: (
             "Phase protection is on but can't work here, so no phase is protected. All else goes on."
+        ),
+        A.REGULATION_REFUSED: (
+            "The phases can't be held one by one here, so the batteries hold the total of the home instead."
         ),
         A.PHASE_OVERLOAD: (
             "{subject} is outside its limits by more than its batteries can take back. Switch something off"

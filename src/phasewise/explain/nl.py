@@ -148,6 +148,9 @@ NL = Catalogue(
             "Fasebeveiliging staat aan maar kan hier niet werken, dus geen enkele fase is beveiligd. Al het"
             " andere gaat door."
         ),
+        A.REGULATION_REFUSED: (
+            "De fasen zijn hier niet apart te regelen, daarom houden de batterijen het totaal van het huis."
+        ),
         A.PHASE_OVERLOAD: (
             "{subject} is verder buiten de grenzen dan de batterijen daar kunnen opvangen. Zet iets op die"
             " fase uit voordat de zekering het doet."

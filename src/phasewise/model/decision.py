@@ -104,6 +104,8 @@ class AlarmCode(StrEnum):
     PROTECTION_IDLE = "protection-idle"
     PROTECTION_REFUSED = "protection-refused"
     """Phase protection is on but cannot work here: delta, no phase readings, a slow meter."""
+    REGULATION_REFUSED = "regulation-refused"
+    """Phases are to be regulated one by one, but can't be told apart here, for the same causes."""
     PHASE_OVERLOAD = "phase-overload"
     """A phase is outside its limits by more than its batteries can take back."""
     PHASE_LOST = "phase-lost"
