@@ -45,7 +45,7 @@ def whole(
     "intent",
     [FREE, Intent(may_charge=False), Intent(may_discharge=False), Intent(stop=True), None],
 )
-def test_what_relief_may_use_is_the_batterys_own_box_whatever_the_strategy_wants(intent: Intent | None) -> None:
+def test_relief_may_use_the_batterys_own_box_whatever_the_strategy_wants(intent: Intent | None) -> None:
     found = whole(battery_settings(max_charge_w=1200.0, max_discharge_w=800.0), intent=intent)
     assert (found.can_lo_w, found.can_hi_w) == (-800.0, 1200.0)
     assert found.can_lo_w <= found.lo_w <= found.hi_w <= found.can_hi_w
