@@ -33,7 +33,8 @@ def preference(
     split = settings.control.split
     in_use = 0
     if split is Split.EFFICIENT:
-        in_use = len([w for w in memory.setpoints_w if (w > 0.0 if up else w < 0.0)])
+        free_w = [w for unit, w in zip(units, memory.setpoints_w, strict=True) if unit.lo_w < unit.hi_w]
+        in_use = len([w for w in free_w if (w > 0.0 if up else w < 0.0)])
     sizes = partial(_sizes, settings, snapshot, memory.prefer.socs_pct, up)
     return Preference(Orders(first_up, first_down), split, own_w, sizes, in_use)
 
