@@ -133,7 +133,7 @@ async def test_an_input_over_http_stops_the_batteries_until_it_expires(
         url = f"{app.server.url.rstrip('/')}/api/v1/inputs/car"
         assert (await client.put(url, json={"on": True})).status_code == 404
         assert state_of(app).inputs == ()
-        path.write_text(path.read_text() + "\ncontrol: {ev_override: {input: car}}\n")
+        path.write_text(path.read_text().replace("control:\n", "control:\n  ev_override: {input: car}\n"))
         await until(lambda: state_of(app).inputs == (InputState("car", False, None),))
         assert (await client.put(url, json={"on": True, "expires_s": 90})).status_code == 204
         await until(lambda: state_of(app).strategy.executing == "full-stop")
@@ -201,7 +201,7 @@ async def test_edits_by_hand_are_taken_up_and_broken_ones_are_not(
         await until(lambda: "config-invalid" not in alarms(app))
         await until(lambda: battery(app, "attic").phase == "L3")
         assert battery(app, "attic").name == "Loft"
-        path.write_text(path.read_text() + "\ncontrol: {target_grid_w: 150}\n")
+        path.write_text(path.read_text().replace("control:\n", "control:\n  target_grid_w: 150\n"))
         await until(lambda: state_of(app).target_grid_w == 150)
 
 
