@@ -51,14 +51,20 @@ def small_home(days: int = 3, net_w: float = 500.0) -> Home:
 
 def test_strategies_rank_as_they_must(year: tuple[tuple[Course, ...], Home]) -> None:
     cost = [course.row.cost_eur for course in year[0]]
-    nothing, own_use, pairs_cover, pairs_sell, marks_cover, marks_sell, habit, perfect, clairvoyant = cost
+    nothing, own_use, pairs_cover, pairs_sell, cover, cover_5, sell, sell_5, habit, perfect, clairvoyant = (
+        cost
+    )
     # Knowing more is never worse; and pair matching has even had the best spread in hindsight.
     assert clairvoyant <= min(cost) + 1e-6
     assert perfect < min(nothing, own_use, pairs_cover, pairs_sell)
     assert habit < min(nothing, own_use, pairs_cover, pairs_sell)
     assert perfect <= habit + 1e-6
-    # Marks alone leave out how much the plan wants, so they cost more than the plan.
-    assert habit < min(marks_cover, marks_sell) < min(nothing, own_use)
+    # The strategy beats pair matching, and is no further from the planner that it is made of than from it.
+    assert min(cover, sell) < min(pairs_cover, pairs_sell)
+    assert min(cover, sell) - habit < min(pairs_cover, pairs_sell) - min(cover, sell)
+    # Its default spares the battery, and costs energy for it.
+    assert cover < cover_5 < nothing
+    assert sell < sell_5 < nothing
 
 
 def test_the_clairvoyant_optimum_is_that_of_a_linear_programme(year: tuple[tuple[Course, ...], Home]) -> None:

@@ -24,6 +24,7 @@ from phasewise.model import (
     Site,
     Snapshot,
 )
+from phasewise.model.prices import PriceInterval
 from phasewise.sim.battery import SimBattery
 from phasewise.sim.house import DelayLine, MeterSample, SimHouse
 
@@ -70,6 +71,10 @@ class LoopTiming(Struct, frozen=True):
     """Share of the telegrams that never arrive."""
     telemetry_delay_s: float = 0.0
     """How old a battery's values are when they are read."""
+    telemetry_capacity: bool = False
+    """Whether a battery tells its capacity."""
+    utc_offset_s: float = 0.0
+    """Unix time at the start of the run."""
 
 
 class Raised(Struct):
@@ -101,6 +106,8 @@ class Trace(Struct):
     """By battery and cause: seconds it was given as a reason, Wh it accounts for (given minus wanted)."""
     alarms: list[Raised] = []
     """Everything that was raised, in the order in which it was."""
+    executing: list[tuple[float, str]] = []
+    """(time, strategy that runs from then on)"""
     relieving: list[bool] = []
     """At every tick, whether the decision in force makes a battery relieve a phase."""
 
@@ -154,6 +161,7 @@ class _Telemetry:
         """While True its values stay as they are, though it goes on answering."""
         self.delay_s = timing.telemetry_delay_s
         """How old its values are."""
+        self._tells_capacity = timing.telemetry_capacity
         self._answers: deque[BatteryReading] = deque()
 
     def read(self, battery: SimBattery, now_s: float) -> None:
@@ -164,6 +172,7 @@ class _Telemetry:
             ac_power_w=float(round(battery.ac_power_w)),
             soc_pct=float(round(battery.soc_pct)),
             battery_power_w=float(round(battery.dc_power_w)),
+            capacity_wh=battery.spec.capacity_wh if self._tells_capacity else None,
         )
         if self.frozen and self.reading is not None:
             self.reading = replace(self.reading, time_s=now_s)
@@ -195,8 +204,10 @@ class ClosedLoop:
         tick_s: float = TICK_S,
         every_tick: bool = False,
         seed: int = 1,
+        prices: tuple[PriceInterval, ...] = (),
     ) -> None:
         """`every_tick`: ask the controller at every tick, also without news. `seed` draws dropouts."""
+        self._prices = prices
         self.house = house
         self.ids = tuple(ids)
         self.controller = controller
@@ -285,7 +296,7 @@ class ClosedLoop:
         self._next_slow_tick_s = now_s + self._slow_tick_s
         snapshot = Snapshot(
             time_s=now_s,
-            utc_s=now_s,
+            utc_s=now_s + self.timing.utc_offset_s,
             grid=self._watch.last,
             grid_is_new=grid_is_new,
             grid_cadence_s=self._watch.cadence_s,
@@ -295,6 +306,7 @@ class ClosedLoop:
                     for i, seen, reachable in zip(self.ids, self.telemetry, self.reachable, strict=True)
                 ]
             ),
+            prices=self._prices,
         )
         decision = self.controller.control(snapshot)
         self._note(decision, now_s)
@@ -313,6 +325,8 @@ class ClosedLoop:
         """Add up the reasons since the decision before, and the alarms."""
         passed_s = now_s - self._controlled_s
         self._controlled_s = now_s
+        if not self.trace.executing or self.trace.executing[-1][1] != decision.executing:
+            self.trace.executing.append((now_s, decision.executing))
         self._relieving = any(abs(phase.relief_w) >= RELIEF_W for phase in decision.phases)
         for told in decision.batteries:
             for reason in told.reasons:

@@ -19,6 +19,7 @@ from phasewise.model import (
     Phase,
     PhaseProtection,
 )
+from phasewise.model.prices import PriceInterval
 from phasewise.sim.battery import BatterySpec
 from phasewise.sim.closed_loop import Rounding
 from phasewise.sim.house import PerPhase
@@ -51,6 +52,11 @@ class MetricKind(StrEnum):
     PEAK_CLEAR = "peak-clear"
     PEAK_WASTED = "peak-wasted"
     QUARTER_PEAK = "quarter-peak"
+    CHARGED = "charged"
+    DISCHARGED = "discharged"
+    SOC_OFF = "soc-off"
+    OTHER_STRATEGY = "other-strategy"
+    STRATEGY_CHANGES = "strategy-changes"
 
     @property
     def unit(self) -> str:
@@ -80,6 +86,11 @@ _UNITS = {
     MetricKind.PEAK_CLEAR: "s",
     MetricKind.PEAK_WASTED: "Wh",
     MetricKind.QUARTER_PEAK: "W",
+    MetricKind.CHARGED: "Wh",
+    MetricKind.DISCHARGED: "Wh",
+    MetricKind.SOC_OFF: "%",
+    MetricKind.OTHER_STRATEGY: "s",
+    MetricKind.STRATEGY_CHANGES: "",
 }
 
 
@@ -108,6 +119,10 @@ class Metric(Strict, frozen=True):
     """`stop`: this one alone; null = every battery."""
     alarm: AlarmCode | None = None
     """`alarm-raised` and `alarm-count`; null (`alarm-count` only) = any."""
+    expected_soc_pct: Percent = 0.0
+    """`soc-off`: the mean of all batteries at the end of the span."""
+    strategy: str | None = None
+    """`other-strategy`: the one that should run."""
     subject: str | None = None
     """The same: what the alarm is about; null = whatever it is about."""
     must: float | None = None
@@ -174,7 +189,7 @@ class BatteryEntry(BatterySpec, frozen=True, forbid_unknown_fields=True, kw_only
     ceiling_soc_pct: Percent = 100.0
     hold: HoldEntry | None = None
 
-    def settings(self, read_cadence_s: float, warm_up_s: float) -> BatterySettings:
+    def settings(self, read_cadence_s: float, starts_utc_s: float) -> BatterySettings:
         """What the controller knows of it: never its dead time, ramp or true phase."""
         capabilities = Capabilities(
             self.max_charge_w,
@@ -191,14 +206,13 @@ class BatteryEntry(BatterySpec, frozen=True, forbid_unknown_fields=True, kw_only
             max_discharge_w=self.max_discharge_w,
             min_soc_pct=self.reserve_soc_pct,
             max_soc_pct=self.ceiling_soc_pct,
-            override=self._override(warm_up_s),
+            override=self._override(starts_utc_s),
         )
 
-    def _override(self, warm_up_s: float) -> Override:
-        """In the time of the run, which begins with the warm-up at 0."""
+    def _override(self, starts_utc_s: float) -> Override:
         if self.hold is None:
             return Override()
-        until_s = None if self.hold.until_s is None else warm_up_s + self.hold.until_s
+        until_s = None if self.hold.until_s is None else starts_utc_s + self.hold.until_s
         return Override(hold_power_w=self.hold.power_w, hold_until_utc_s=until_s)
 
 
@@ -223,6 +237,8 @@ class TelemetryEntry(Strict, frozen=True):
     cadence_s: Positive = 2.0
     delay_s: Seconds = 0.0
     """How old the values are."""
+    capacity: bool = False
+    """Whether they tell their capacity."""
 
 
 class FuseEntry(Strict, frozen=True):
@@ -231,6 +247,30 @@ class FuseEntry(Strict, frozen=True):
     L1: Positive
     L2: Positive
     L3: Positive
+
+
+class PricesEntry(Strict, frozen=True):
+    """Prices from the beginning of the scenario, without the warm-up."""
+
+    buy_eur_kwh: tuple[float, ...]
+    sell_eur_kwh: tuple[float, ...] | None = None
+    """As many; null: the same."""
+    interval_s: Positive = 3600.0
+
+    def __post_init__(self) -> None:
+        """Each interval has one price each way."""
+        if self.sell_eur_kwh is not None and len(self.sell_eur_kwh) != len(self.buy_eur_kwh):
+            raise ValueError(f"sell_eur_kwh needs {len(self.buy_eur_kwh)} prices, as many as buy_eur_kwh")
+
+    def intervals(self, starts_utc_s: float) -> tuple[PriceInterval, ...]:
+        """As the controller sees them."""
+        sells = self.buy_eur_kwh if self.sell_eur_kwh is None else self.sell_eur_kwh
+        return tuple(
+            PriceInterval(
+                starts_utc_s + n * self.interval_s, starts_utc_s + (n + 1) * self.interval_s, buy, sell
+            )
+            for n, (buy, sell) in enumerate(zip(self.buy_eur_kwh, sells, strict=True))
+        )
 
 
 class SiteEntry(Strict, frozen=True):

@@ -18,6 +18,13 @@ from phasewise.sim.phase_metrics import (
     phase_swings,
 )
 from phasewise.sim.scenario import Scenario
+from phasewise.sim.strategy_metrics import (
+    charged_wh,
+    discharged_wh,
+    other_strategy_s,
+    soc_off_pct,
+    strategy_changes,
+)
 from phasewise.sim.view import View
 
 IDLE_W = 1.0
@@ -123,6 +130,11 @@ _MEASURES: dict[MetricKind, Callable[[View, Metric], float]] = {
     MetricKind.PEAK_CLEAR: peak_clear_s,
     MetricKind.PEAK_WASTED: peak_wasted_wh,
     MetricKind.QUARTER_PEAK: quarter_peak_w,
+    MetricKind.CHARGED: charged_wh,
+    MetricKind.DISCHARGED: discharged_wh,
+    MetricKind.SOC_OFF: soc_off_pct,
+    MetricKind.OTHER_STRATEGY: other_strategy_s,
+    MetricKind.STRATEGY_CHANGES: strategy_changes,
 }
 
 

@@ -91,6 +91,7 @@ def _build(
         tick_s=scenario.tick_s,
         every_tick=name is ControllerName.CLAIRVOYANT,
         seed=seed,
+        prices=() if scenario.prices is None else scenario.prices.intervals(scenario.starts_utc_s),
     )
 
 
@@ -112,6 +113,8 @@ def _timing(scenario: Scenario, seed: int) -> LoopTiming:
         current_rounding=meter.current_rounding,
         dropouts=meter.dropouts,
         telemetry_delay_s=telemetry.delay_s,
+        telemetry_capacity=telemetry.capacity,
+        utc_offset_s=scenario.starts_utc_s - scenario.warm_up_s,
     )
 
 

@@ -1,6 +1,7 @@
 """Scenarios as data: a house, its batteries, what goes wrong, and how good control must be."""
 
 import re
+from datetime import datetime
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from phasewise.sim.entries import (
     MeterEntry,
     Metric,
     MetricKind,
+    PricesEntry,
     SiteEntry,
     TelemetryEntry,
 )
@@ -44,6 +46,9 @@ class Scenario(Strict, frozen=True):
     """Resolution; 1 s for runs of hours."""
     seeds: Count = 8
     """How many seeds the scorecard takes the median of."""
+    starts_utc: datetime | None = None
+    """When it is then, with an offset; null: long ago, where the time of day does not count."""
+    prices: PricesEntry | None = None
     site: SiteEntry = SiteEntry()
     loads: Loads = Loads()
     pv: tuple[Ramp, ...] = ()
@@ -52,6 +57,11 @@ class Scenario(Strict, frozen=True):
     control: ControlEntry = ControlEntry()
     faults: tuple[Fault, ...] = ()
     metrics: tuple[Metric, ...] = ()
+
+    @property
+    def starts_utc_s(self) -> float:
+        """Unix time at the end of the warm-up."""
+        return self.warm_up_s if self.starts_utc is None else self.starts_utc.timestamp()
 
     def settings(self) -> Settings:
         """What the controller is configured with."""
@@ -62,7 +72,7 @@ class Scenario(Strict, frozen=True):
                 nominal_voltage_v=site.voltage_v,
                 connection=site.connection,
             ),
-            tuple(battery.settings(cadence_s, self.warm_up_s) for battery in self.batteries),
+            tuple(battery.settings(cadence_s, self.starts_utc_s) for battery in self.batteries),
             self.control,
         )
 
@@ -189,9 +199,15 @@ def _check_metrics(document: Document, scenario: Scenario) -> None:
         if metric.kind is MetricKind.ALARM_RAISED and metric.alarm is None:
             message = f"'{metric.kind}' needs the alarm that it is about"
             raise _wrong(document, (*path, "alarm"), message, ", ".join(AlarmCode))
+        if metric.kind is MetricKind.OTHER_STRATEGY and metric.strategy is None:
+            raise _wrong(document, (*path, "strategy"), f"'{metric.kind}' needs the strategy that should run")
 
 
 def _check_times(document: Document, scenario: Scenario) -> None:
+    if scenario.starts_utc is not None and scenario.starts_utc.tzinfo is None:
+        raise _wrong(
+            document, ("starts_utc",), "its offset from UTC is missing", "such as 2026-10-25T00:00:00Z"
+        )
     end_s = scenario.duration_s
     spans: list[tuple[KeyPath, float, float | None]] = [
         *((("metrics", i), metric.from_s, metric.until_s) for i, metric in enumerate(scenario.metrics)),

@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from phasewise.control.strategies.planned import means_w
 from phasewise.model.prices import PriceInterval
+from phasewise.model.strategy_options import DynamicOptions
 from phasewise.sim.household import DAY_S, HOUR_S, SKIES, Household
 from phasewise.sim.loads import read_csv
+from phasewise.sources.load_profile import LoadProfile, learn_profile
 
 STEP_S = 900.0
 """Length of a step: a quarter of an hour, as loads are metered, also where prices are hourly."""
@@ -24,6 +27,8 @@ TILT_RAD = math.radians(35.0)
 CLEAR_SKY_SHARE = 0.99
 """AC power per rated power in full sunlight; with the drawn skies it makes 900 kWh a year per kW of panels,
 what a good Dutch roof gives."""
+LEARNT_DAYS = 28
+"""As long as the engine remembers the house."""
 LOAD_WEEKS = 4
 PV_DAYS = 7
 """A forecast is the mean of the same quarter: of this many weekdays alike, of this many days."""
@@ -108,6 +113,34 @@ def forecast_w(home: Home) -> tuple[tuple[float, ...], tuple[float, ...]]:
         loads.append(load_w)
         suns.append(mean(home.pv_w, days, step.slot) or 0.0)
     return tuple(loads), tuple(suns)
+
+
+class Learnt:
+    """What the engine learns of the house: each midnight a profile of the four weeks before."""
+
+    def __init__(self, home: Home, time_zone: str) -> None:
+        self._home, self._time_zone = home, time_zone
+        self._first: dict[int, int] = {}
+        for index, step in enumerate(home.steps):
+            self._first.setdefault(step.day, index)
+        self._profiles: dict[int, LoadProfile | None] = {}
+
+    def load_w(self, today: int, prices: Sequence[PriceInterval], begin: int, end: int) -> list[float]:
+        """Expected per price interval; `today` is the ordinal of the local date."""
+        profile = self._profile(today)
+        if profile is None:
+            return [DynamicOptions().expected_load_w] * (end - begin)
+        return means_w(
+            profile.forecast(prices[begin].start_utc_s, prices[end - 1].end_utc_s), prices[begin:end], 0.0
+        )
+
+    def _profile(self, today: int) -> LoadProfile | None:
+        if today not in self._profiles:
+            first = self._first.get(today - LEARNT_DAYS, 0)
+            past = range(first, self._first[today])
+            samples = [(self._home.steps[i].price.start_utc_s, self._home.load_w[i]) for i in past]
+            self._profiles[today] = learn_profile(samples, self._time_zone)
+        return self._profiles[today]
 
 
 def _loads(steps: Sequence[Step], phases_w: Callable[[float], Sequence[float]]) -> tuple[float, ...]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from phasewise.control.plan import Mark, PairOptions, Storage, pairs, plan
-from phasewise.control.plan.planner import execute, final_curve, to_come
+from phasewise.control.plan import Mark, PairOptions, Policy, Storage, pairs, policy, to_come
+from phasewise.control.plan import power_w as doing_w
+from phasewise.control.plan.planner import execute, final_curve
 from phasewise.model.prices import PriceInterval
 from phasewise.model.strategy_options import DynamicOptions
-from phasewise.sim.backtest.home import Home, forecast_w
+from phasewise.sim.backtest.home import Home, Learnt, forecast_w
 
 STORAGE = Storage(
     stored_wh=0.12 * 3 * 5120.0,
@@ -27,6 +28,8 @@ MIN_SPREADS_EUR_KWH = (0.02, 0.04, 0.06, 0.08, 0.10, 0.15, 0.20, 0.25)
 PUBLISHED_SLOT = 13 * 4
 """Prices of tomorrow are known from 13:00 local time on."""
 HOUR_S = 3600.0
+PARTS = 5
+"""Of a step, in each of which the strategy `dynamic` decides anew."""
 
 Run = Iterator[float]
 """Battery power per step, W AC."""
@@ -96,21 +99,9 @@ class Stage:
 
     def _battery_w(self, wanted_w: float, hours: float) -> float:
         """What of the wanted power is possible; the store is moved by it."""
-        store = self.storage
-        most_w = (store.ceiling_wh - self.stored_wh) / store.charge_efficiency / hours
-        least_w = (store.floor_wh - self.stored_wh) * store.discharge_efficiency / hours
-        power_w = min(max(wanted_w, least_w, -store.max_discharge_w), most_w, store.max_charge_w)
-        into = store.charge_efficiency if power_w > 0.0 else 1.0 / store.discharge_efficiency
-        self.stored_wh = min(max(self.stored_wh + power_w * hours * into, store.floor_wh), store.ceiling_wh)
+        now = replace(self.storage, stored_wh=self.stored_wh)
+        power_w, self.stored_wh = possible(now, wanted_w, hours)
         return power_w
-
-    def _marked_w(self, mark: Mark, net_w: float, *, sells: bool) -> float:
-        """Wanted power: charge, store surplus, or give."""
-        if mark is Mark.CHEAP:
-            return self.storage.max_charge_w
-        if mark is Mark.NEUTRAL:
-            return max(-net_w, 0.0)
-        return -self.storage.max_discharge_w if sells else -net_w
 
     def _known(self, prices: Sequence[PriceInterval]) -> list[int]:
         """For each price interval, how many are known when it begins."""
@@ -149,10 +140,12 @@ class Stage:
     def by_marks(self, marks: Sequence[Mark], *, sells: bool) -> Run:
         """Charge at full power when cheap. When expensive sell, between store surplus; or cover the house."""
         for mark, net_w in zip(marks, self.net_w, strict=True):
-            if mark is Mark.NEUTRAL and not sells:
+            if mark is Mark.CHEAP:
+                yield self.storage.max_charge_w
+            elif not sells:
                 yield -net_w
             else:
-                yield self._marked_w(mark, net_w, sells=sells)
+                yield max(-net_w, 0.0) if mark is Mark.NEUTRAL else -self.storage.max_discharge_w
 
     def planned(self, expected_w: Sequence[float]) -> Run:
         """Plan whenever more becomes known: at midnight and at 13:00, as far as prices are known then.
@@ -168,23 +161,39 @@ class Stage:
                     self.prices[index], self.storage, self.net_w[index], after, self.stored_wh
                 ).battery_w
 
-    def by_planned_marks(
-        self, sun_w: Sequence[float], prices: Sequence[PriceInterval], *, sells: bool
+    def dynamic(
+        self,
+        learnt: Learnt,
+        sun_w: Sequence[float],
+        prices: Sequence[PriceInterval],
+        *,
+        sells: bool,
+        wear_eur_kwh: float,
     ) -> Run:
-        """As the strategy `dynamic` does with its planner and its defaults: a mark per price interval.
+        """As the strategy `dynamic` does with `algorithm: plan`: planned when a price interval begins.
 
-        Cheap: charge at full power. Neutral: store surplus. Expensive: cover the house, or sell.
+        Within a step the strategy decides every second; here every three minutes.
         """
-        options, known = DynamicOptions(), self._known(prices)
+        known, found = self._known(prices), Policy()
         sun_of = self._means(sun_w, prices)
         index = 0
         for price_index, price in enumerate(prices):
             until = known[price_index]
-            load_w = [options.expected_load_w - sun for sun in sun_of[price_index:until]]
-            now = replace(self.storage, stored_wh=self.stored_wh)
-            mark = plan(prices[price_index:until], now, load_w, wear_eur_kwh=options.min_spread_eur_kwh)
+            load_w = learnt.load_w(self.home.steps[index].day, prices, price_index, until)
+            net_w = [load - sun for load, sun in zip(load_w, sun_of[price_index:until], strict=True)]
+            now = replace(self.storage, stored_wh=self.stored_wh, to_grid=sells)
+            after = to_come(prices[price_index:until], now, net_w, wear_eur_kwh=wear_eur_kwh)[1]
             while index < len(self.prices) and self.prices[index].start_utc_s < price.end_utc_s:
-                yield self._marked_w(mark.intervals[0].mark, self.net_w[index], sells=sells)
+                left_h = (price.end_utc_s - self.prices[index].start_utc_s) / HOUR_S
+                part_h = _hours(self.prices[index]) / PARTS
+                stored_wh, power_w = self.stored_wh, 0.0
+                for part in range(PARTS):
+                    at = replace(now, stored_wh=stored_wh)
+                    hours = left_h - part * part_h
+                    found = policy(price, at, after, hours, before=found, wear_eur_kwh=wear_eur_kwh)
+                    part_w, stored_wh = possible(at, doing_w(found, at, self.net_w[index]), part_h)
+                    power_w += part_w / PARTS
+                yield power_w
                 index += 1
 
     def clairvoyant(self) -> Run:
@@ -193,6 +202,15 @@ class Stage:
         costs = to_come(self.prices, self.storage, self.net_w, final=final)
         for price, net_w, after in zip(self.prices, self.net_w, costs[1:], strict=True):
             yield execute(price, self.storage, net_w, after, self.stored_wh).battery_w
+
+
+def possible(store: Storage, wanted_w: float, hours: float) -> tuple[float, float]:
+    """What of the wanted power is possible for so long, and what is stored then."""
+    most_w = (store.ceiling_wh - store.stored_wh) / store.charge_efficiency / hours
+    least_w = (store.floor_wh - store.stored_wh) * store.discharge_efficiency / hours
+    power_w = min(max(wanted_w, least_w, -store.max_discharge_w), most_w, store.max_charge_w)
+    into = store.charge_efficiency if power_w > 0.0 else 1.0 / store.discharge_efficiency
+    return power_w, min(max(store.stored_wh + power_w * hours * into, store.floor_wh), store.ceiling_wh)
 
 
 def horizons(home: Home) -> Iterator[tuple[int, int, int]]:
@@ -235,8 +253,11 @@ def backtest(
     courses.append(_best_pairs(stage, prices, time_zone, without.row.cost_eur, sells=False))
     courses.append(_best_pairs(stage, prices, time_zone, without.row.cost_eur, sells=True))
     load_w, sun_w = forecast_w(home)
+    learnt = Learnt(home, time_zone)
     for sells, does in ((False, "cover the house"), (True, "sell")):
-        add(f"plan's marks, {does}", stage.by_planned_marks(sun_w, prices, sells=sells))
+        for wear_eur_kwh in (0.0, DynamicOptions().min_spread_eur_kwh):
+            name = f"dynamic, {does} (spread {100 * wear_eur_kwh:g} ct)"
+            add(name, stage.dynamic(learnt, sun_w, prices, sells=sells, wear_eur_kwh=wear_eur_kwh))
     habit_w = [load - sun for load, sun in zip(load_w, sun_w, strict=True)]
     add("planner, forecast by habit", stage.planned(habit_w))
     add("planner, perfect forecast", stage.planned(stage.net_w))
