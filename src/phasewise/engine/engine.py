@@ -15,6 +15,7 @@ from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
 from phasewise.engine.alarms import AlarmBook
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
+from phasewise.engine.habit import Habit
 from phasewise.engine.identification import Identification
 from phasewise.engine.inputs import Inputs
 from phasewise.engine.keeper import Keeper
@@ -92,6 +93,7 @@ class Engine:
         self._book = AlarmBook()
         self._identification = Identification()
         self._inputs = Inputs()
+        self._habit = Habit()
         self._last_logged: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._keeping: asyncio.Task[None] | None = None
@@ -204,6 +206,9 @@ class Engine:
         self._decided_s = snapshot.time_s
         self._dispatch(decision)
         self.recorder.decided(snapshot, settings, decision, self._memory)
+        if grid_is_new and decision.load_w is not None:
+            zone = settings.site.time_zone
+            self._habit.saw(snapshot.utc_s, decision.load_w, snapshot.forecast, zone)
         try:
             self._publish(snapshot, decision)
         except Exception:  # what is shown must never decide over what is controlled
@@ -234,6 +239,7 @@ class Engine:
             batteries=tuple(self._workers[b.id].snapshot() for b in self.settings.batteries),
             prices=self.outlook.prices,
             forecast=self.outlook.forecast,
+            load_forecast=self._habit.forecast,
             inputs=self._inputs.on(self.settings, self._clock.now_s()),
         )
 
