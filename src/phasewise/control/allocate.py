@@ -13,8 +13,9 @@ from itertools import combinations
 from msgspec import Struct
 
 from phasewise.control.limits import Unit
+from phasewise.control.protection import SHARES
 from phasewise.control.room import NOTHING_W, THIRD, Limits, Room, Spent
-from phasewise.model import Split
+from phasewise.model import PHASES, Split
 
 FEW = 10
 """Up to so many units every set is tried for the fewest that can deliver; of more, the largest are taken."""
@@ -500,19 +501,30 @@ def settle(room: Room, order: Sequence[int]) -> list[float]:
 
 def _round_safely(room: Room, powers_w: list[float], order: Sequence[int]) -> None:
     """Undo the rounding of units that took a phase beyond its box, least preferred first."""
-    for phase in range(3):
-        over_w = sum([w for i, w in enumerate(powers_w) if room.phase_of(i) == phase])
-        over_w -= sum([w for i, w in enumerate(room.powers_w) if room.phase_of(i) == phase])
+    for phase in range(len(PHASES)):
+        shares = [SHARES[unit.phase][phase] for unit in room.units]
+        over_w = sum(
+            [share * (w - at) for share, w, at in zip(shares, powers_w, room.powers_w, strict=True) if share]
+        )
         up = over_w > 0
         beyond_w = abs(over_w) - room.left_w(phase, up=up)
         for index in reversed(order):
             if beyond_w <= NOTHING_W:
                 break
             rounded_w = powers_w[index] - room.powers_w[index]
-            if room.phase_of(index) == phase and rounded_w and (rounded_w > 0) == up:
-                step_w = room.units[index].step_w
-                powers_w[index] -= step_w if up else -step_w
-                beyond_w -= step_w
+            if shares[index] and rounded_w and (rounded_w > 0) == up:
+                taken_back_w = _one_step(powers_w[index], room.units[index], up=not up)
+                beyond_w -= shares[index] * abs(powers_w[index] - taken_back_w)
+                powers_w[index] = taken_back_w
+
+
+def _one_step(power_w: float, unit: Unit, *, up: bool) -> float:
+    """The next power that the unit can be set to in one direction; the same where it can go no further."""
+    least_w = unit.min_power_w
+    next_w = power_w + (unit.step_w if up else -unit.step_w)
+    if 0.0 < abs(next_w) < least_w:
+        next_w = 0.0 if (next_w > 0) != up else (least_w if up else -least_w)
+    return next_w if unit.can_lo_w <= next_w <= unit.can_hi_w else power_w
 
 
 def _take_remainder(room: Room, powers_w: list[float], missing_w: float, order: Sequence[int]) -> None:
@@ -550,6 +562,10 @@ def _heed_minimum(room: Room, order: Sequence[int]) -> None:
         others = [i for i in order if i != index and abs(room.powers_w[i]) >= room.units[i].min_power_w > 0]
         others += [i for i in order if i != index and room.units[i].min_power_w == 0.0]
         room.move(index, -power_w)
+        if room.limits is not None and not room.allows(room.powers_w):
+            # What its phase demands, only units on that phase can take over.
+            phase = room.phase_of(index)
+            others = [i for i in others if phase is not None and room.phase_of(i) == phase]
         rest_w = _in_order(room, abs(power_w), others, up=up)
         if rest_w > NOTHING_W:
             room.move(index, rest_w if up else -rest_w)

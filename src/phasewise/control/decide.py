@@ -278,12 +278,17 @@ def _begin(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
         return replace(memory, started_s=started_s, fresh_samples=fresh_samples)
     known = {h.id: (h, w) for h, w in zip(memory.health, memory.setpoints_w, strict=True)}
     pairs = [known.get(i, (HealthMemory(i), 0.0)) for i in ids]
+    protection = memory.protection
+    if protection.relief_w:
+        relief_w = {h.id: w for h, w in zip(memory.health, protection.relief_w, strict=True)}
+        protection = replace(protection, relief_w=tuple([relief_w.get(i, 0.0) for i in ids]))
     return replace(
         memory,
         started_s=started_s,
         fresh_samples=fresh_samples,
         health=tuple(h for h, _ in pairs),
         setpoints_w=tuple(w for _, w in pairs),
+        protection=protection,
     )
 
 

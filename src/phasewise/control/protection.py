@@ -315,11 +315,12 @@ def _box(lo_w: float, hi_w: float, before: PhaseMemory, passed_s: float, snapsho
         return PhaseBox(lo_w, hi_w)
     fast = snapshot.grid_cadence_s <= FAST_CADENCE_S
     part = 1.0 - math.exp(-passed_s / GIVE_BACK_S) if fast else GIVE_BACK_SLOW
+    # What one limit demands now is not kept waiting by what the other demanded a moment ago.
+    least_w, most_w = lo_w, max(lo_w, hi_w)
     if before.hi_room_w is not None:
-        hi_w = _room_w(hi_w, before.hi_room_w, part)
+        hi_w = max(_room_w(hi_w, before.hi_room_w, part), least_w)
     if before.lo_room_w is not None:
-        lo_w = -_room_w(-lo_w, -before.lo_room_w, part)
-    # Both limits can be gone at once only when the limits themselves leave nothing.
+        lo_w = min(-_room_w(-lo_w, -before.lo_room_w, part), most_w)
     return PhaseBox(min(lo_w, hi_w), hi_w)
 
 
