@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import linprog
+from scipy.optimize import linprog  # type: ignore[import-untyped]  # scipy has no types of its own
 
 from phasewise.sim.household import Household
 from phasewise.sim.quarter_year import POWER_W, STEP_S, STEPS, excess_pct, least_w, months

@@ -23,9 +23,8 @@ INSIDE_W = 20.0
 BEGIN = 0.8
 """Batteries begin when this share of what they could still take back is needed: one that gives less than it
 should finds a fifth in reserve."""
-RISE_W = 3000.0
-"""Or as soon as they could not take this much more: an oven and a kettle that come later. Without it the mean
-monthly peak of generated homes is 6 % above the bound instead of 1 % (`sim.quarter_year`)."""
+RISE_W = 4000.0
+"""Or as soon as they could not take this much more: an oven, a kettle and a hob that come later."""
 END = 0.6
 """They end when no more than this share of that is needed: the load has fallen."""
 SETTLED_S = 5.0
