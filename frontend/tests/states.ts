@@ -46,6 +46,7 @@ export function battery(id: string, changes: Partial<BatteryState> = {}): Batter
     max_soc_pct: 100,
     reasons: [],
     mapping: null,
+    override: "auto",
     ...changes,
   };
 }
@@ -79,6 +80,7 @@ export function home(
     protection: { enabled: false, active: false, unassigned: "worst-case" },
     identify: null,
     prices: null,
+    inputs: [],
     quarter: null,
     ...changes,
   };
