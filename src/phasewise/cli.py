@@ -18,7 +18,6 @@ from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
 from phasewise.config import ConfigError, TokenError, load_config
-from phasewise.config.schema import NOT_YET
 from phasewise.explain import reason_text
 from phasewise.logs import set_up_logging
 from phasewise.registry import PluginError, Plugins, load_plugins
@@ -277,7 +276,7 @@ def replay(
                 raise typer.Exit(EXIT_FAILED)
             return
         own = None if config is None else load_config(config, plugins.registry()).settings()
-        parsed = [_available(changing.parse_change(text)) for text in changes or []]
+        parsed = [changing.parse_change(text) for text in changes or []]
         tried = whatif.what_if(
             header, records, plugins.strategies, lambda now: changing.changed_settings(own or now, parsed)
         )
@@ -287,15 +286,6 @@ def replay(
         for row in whatif.what_if_rows(tried):
             table.add_row(*row)
         out.print(table)
-
-
-def _available(change: changing.SettingChange) -> changing.SettingChange:
-    """Control ignores what this version does not have yet: 'no difference' would be a wrong answer."""
-    allowed = dict(NOT_YET).get(change.path)
-    if allowed is None or change.value in allowed:
-        return change
-    words = ", ".join(map(str, allowed))
-    raise ReplayError(f"'{'.'.join(change.path)}' can't be tried in this version; allowed: {words}.")
 
 
 def _show(result: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> None:

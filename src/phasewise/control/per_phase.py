@@ -19,7 +19,7 @@ from phasewise.control.limits import Unit, beside_held
 from phasewise.control.protection import SHARES, PhaseBox
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
-from phasewise.control.room import THIRD, Limits
+from phasewise.control.room import THIRD, Limits, Room
 from phasewise.control.steer import Steered, steer
 from phasewise.model import PHASES, Assignment, Intent, Reason, ReasonCode, Regulate, Settings, Snapshot
 from phasewise.model.memory import PerPhaseMemory, RegulateMemory, SteerMemory
@@ -98,7 +98,7 @@ def split(
     """
     ground = ground_of(units, prefers[True].orders, limits)
     powers_w, relief_w = list(ground.powers_w), list(ground.relief_w)
-    why = [(Reason(unit.lo_code, phase=unit.for_phase),) if unit.lo_w == unit.hi_w else () for unit in units]
+    why = [_standing(unit) for unit in units]
     steering = list(memory.steer) or [SteerMemory()] * (1 + len(PHASES))
     held: list[int] = []
     waiting: list[int] = []
@@ -131,13 +131,27 @@ def split(
             why[index] = of_reasons[local]
         held += [members[local] for local in steered.held]
         waiting += [members[local] for local in steered.waiting]
-    room = ground.room.again(
-        list(powers_w),
-        [min(unit.lo_w, w) for unit, w in zip(units, powers_w, strict=True)],
-        [max(unit.hi_w, w) for unit, w in zip(units, powers_w, strict=True)],
+    together = Steered(
+        powers_w,
+        relief_w,
+        _room(units, powers_w, ground),
+        asked_w >= 0.0,
+        tuple(sorted(held)),
+        frozenset(waiting),
     )
-    together = Steered(powers_w, relief_w, room, asked_w >= 0.0, tuple(sorted(held)), frozenset(waiting))
     return Outcome(together, tuple(why), asked_w), PerPhaseMemory(memory.regulate, tuple(steering))
+
+
+def _standing(unit: Unit) -> tuple[Reason, ...]:
+    """What keeps a unit out altogether."""
+    return (Reason(unit.lo_code, phase=unit.for_phase),) if unit.lo_w == unit.hi_w else ()
+
+
+def _room(units: Sequence[Unit], powers_w: Sequence[float], ground: Ground) -> Room:
+    """All units at their powers."""
+    least_w = [min(unit.lo_w, w) for unit, w in zip(units, powers_w, strict=True)]
+    most_w = [max(unit.hi_w, w) for unit, w in zip(units, powers_w, strict=True)]
+    return ground.room.again(list(powers_w), least_w, most_w)
 
 
 def _members(units: Sequence[Unit], assignment: Assignment) -> list[int]:
