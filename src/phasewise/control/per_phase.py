@@ -19,11 +19,12 @@ from phasewise.control.limits import Unit, beside_held
 from phasewise.control.protection import SHARES, PhaseBox
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
-from phasewise.control.room import THIRD, Limits, Room
+from phasewise.control.room import THIRD, Limits
 from phasewise.control.steer import Steered, steer
 from phasewise.model import PHASES, Assignment, Intent, Reason, ReasonCode, Regulate, Settings, Snapshot
 from phasewise.model.memory import PerPhaseMemory, RegulateMemory, SteerMemory
 
+SINGLE = (Assignment.L1, Assignment.L2, Assignment.L3)
 Wishes = tuple[float, ...]
 """What the batteries of L1, L2 and L3 should do, charging positive."""
 
@@ -97,15 +98,12 @@ def split(
     `prefers`: preferences for going up (True) and down.
     """
     ground = ground_of(units, prefers[True].orders, limits)
-    powers_w, relief_w = list(ground.powers_w), list(ground.relief_w)
+    powers_w, done = list(ground.powers_w), []
     why = [_standing(unit) for unit in units]
     steering = list(memory.steer) or [SteerMemory()] * (1 + len(PHASES))
-    held: list[int] = []
-    waiting: list[int] = []
     asked_w = three_w = 0.0
-    groups = [_members(units, Assignment.THREE_PHASE)]
-    groups += [_members(units, Assignment(phase.value)) for phase in PHASES[: len(wanted_w)]]
-    for position, members in enumerate(groups):
+    for position, assignment in enumerate((Assignment.THREE_PHASE, *SINGLE[: len(wanted_w)])):
+        members = [index for index, unit in enumerate(units) if unit.phase is assignment]
         if not members:
             continue
         of_group = [units[i] for i in members]
@@ -126,19 +124,10 @@ def split(
             three_w = wish_w = sum(steered.powers_w)
         asked_w += wish_w
         of_reasons = reasons(of_group, steered, wish_w)
-        for local, index in enumerate(members):
-            powers_w[index], relief_w[index] = steered.powers_w[local], steered.relief_w[local]
-            why[index] = of_reasons[local]
-        held += [members[local] for local in steered.held]
-        waiting += [members[local] for local in steered.waiting]
-    together = Steered(
-        powers_w,
-        relief_w,
-        _room(units, powers_w, ground),
-        asked_w >= 0.0,
-        tuple(sorted(held)),
-        frozenset(waiting),
-    )
+        for index, power_w, because in zip(members, steered.powers_w, of_reasons, strict=True):
+            powers_w[index], why[index] = power_w, because
+        done.append((members, steered))
+    together = _together(units, powers_w, ground, done, up=asked_w >= 0.0)
     return Outcome(together, tuple(why), asked_w), PerPhaseMemory(memory.regulate, tuple(steering))
 
 
@@ -147,15 +136,25 @@ def _standing(unit: Unit) -> tuple[Reason, ...]:
     return (Reason(unit.lo_code, phase=unit.for_phase),) if unit.lo_w == unit.hi_w else ()
 
 
-def _room(units: Sequence[Unit], powers_w: Sequence[float], ground: Ground) -> Room:
-    """All units at their powers."""
+def _together(
+    units: Sequence[Unit],
+    powers_w: list[float],
+    ground: Ground,
+    done: Sequence[tuple[Sequence[int], Steered]],
+    *,
+    up: bool,
+) -> Steered:
+    """What was found group by group, as one."""
+    relief_w = list(ground.relief_w)
+    for members, steered in done:
+        for index, power_w in zip(members, steered.relief_w, strict=True):
+            relief_w[index] = power_w
+    held = sorted([members[local] for members, steered in done for local in steered.held])
+    waiting = [members[local] for members, steered in done for local in steered.waiting]
     least_w = [min(unit.lo_w, w) for unit, w in zip(units, powers_w, strict=True)]
     most_w = [max(unit.hi_w, w) for unit, w in zip(units, powers_w, strict=True)]
-    return ground.room.again(list(powers_w), least_w, most_w)
-
-
-def _members(units: Sequence[Unit], assignment: Assignment) -> list[int]:
-    return [index for index, unit in enumerate(units) if unit.phase is assignment]
+    room = ground.room.again(list(powers_w), least_w, most_w)
+    return Steered(powers_w, relief_w, room, up, tuple(held), frozenset(waiting))
 
 
 def _preference(preference: Preference, members: Sequence[int]) -> Preference:
