@@ -162,5 +162,12 @@ def test_full_stop_is_exempt() -> None:
     assert [b.setpoint_w for b in decided("full-stop", 9000.0).batteries] == [0.0, 0.0]
 
 
+def test_a_held_battery_gives_way_only_when_the_others_do_not_suffice() -> None:
+    powers_w = [b.setpoint_w for b in decided("standby", 4500.0, hold_w=1500.0).batteries]
+    assert powers_w == [4000.0 - INSIDE_W - 4500.0 - 1500.0, 1500.0]
+    powers_w = [b.setpoint_w for b in decided("standby", 5500.0, hold_w=1500.0).batteries]
+    assert powers_w == [4000.0 - INSIDE_W - 5500.0, 0.0]
+
+
 def test_an_empty_battery_is_not_asked() -> None:
     assert [b.setpoint_w for b in decided("standby", 9000.0, empty=True).batteries] == [0.0, 0.0]

@@ -179,7 +179,7 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     shaved, memory = _shave(wanted_w, snapshot, settings, memory, aim)
     if shaved is not None:
         wanted_w, units = shaved.target_w, shaved.units
-    prefers = preference(settings, units, snapshot, guarded.own_w, memory, up=wanted_w > 0)
+    prefers = preference(settings, aim.units, snapshot, guarded.own_w, memory, up=wanted_w > 0)
     if guarded.protecting:
         wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
