@@ -106,7 +106,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, *, dead_time_s: float = 1.0, load_w: float = 500.0) -> AsyncIterator[World]:
+async def world(
+    folder: Path, *, dead_time_s: float = 1.0, load_w: float = 500.0, more_config: str = ""
+) -> AsyncIterator[World]:
     """A house with three batteries and a running daemon, not yet settled."""
     loads_w = [load_w - 300.0, 150.0, 150.0]
 
@@ -131,7 +133,7 @@ async def world(folder: Path, *, dead_time_s: float = 1.0, load_w: float = 500.0
     config = folder / "home.yaml"
     text = CONFIG.format(meter=meter.url, port=port)
     text += "".join(BATTERY.format(n=n, port=server.port) for n, server in enumerate(servers, start=1))
-    config.write_text(text)
+    config.write_text(text + more_config)
     log = folder / "daemon.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(

@@ -101,7 +101,7 @@ def test_writes_are_those_of_the_busiest_battery_inside_the_window() -> None:
 
 def test_every_kind_of_metric_can_be_measured() -> None:
     lines = "".join(
-        f"  - {{name: {kind.value}, kind: {kind.value}, alarm: meter-lost}}\n" for kind in MetricKind
+        f"  - {{name: {kind.value}, kind: {kind.value}, alarm: meter-lost, strategy: standby}}\n" for kind in MetricKind
     )
     ticks = 30
     trace = Trace(
