@@ -99,15 +99,35 @@ def test_writes_are_those_of_the_busiest_battery_inside_the_window() -> None:
     assert measure(trace, scenario) == pytest.approx([4 * 30.0, 2 * 60.0])
 
 
+def test_what_a_strategy_makes_of_the_batteries() -> None:
+    scenario = _scenario(
+        "  - {name: charged, kind: charged}\n"
+        "  - {name: discharged, kind: discharged}\n"
+        "  - {name: off, kind: soc-off, expected_soc_pct: 60, until_s: 1}\n"
+        "  - {name: other, kind: other-strategy, strategy: charge}\n"
+        "  - {name: changes, kind: strategy-changes}\n"
+        "  - {name: late changes, kind: strategy-changes, from_s: 1.5}\n"
+    )
+    trace = Trace(
+        grid_w=[(0.0, 0.0, 0.0)] * 30,
+        battery_w=[(9e9, 9e9)] * 10 + [(3600.0, -7200.0)] * 10 + [(3600.0, 0.0)] * 10,
+        soc_pct=[(40.0, 70.0)] * 20 + [(99.0, 99.0)] * 10,
+        executing=[(0.0, "sell"), (0.5, "charge"), (1.5, "standby"), (2.25, "charge")],
+    )
+    assert measure(trace, scenario) == pytest.approx([2.0, 2.0, 5.0, 0.75, 2.0, 0.0])
+
+
 def test_every_kind_of_metric_can_be_measured() -> None:
     lines = "".join(
-        f"  - {{name: {kind.value}, kind: {kind.value}, alarm: meter-lost, strategy: standby}}\n" for kind in MetricKind
+        f"  - {{name: {kind.value}, kind: {kind.value}, alarm: meter-lost, strategy: standby}}\n"
+        for kind in MetricKind
     )
     ticks = 30
     trace = Trace(
         grid_w=[(230.0 * 50.0, 0.0, 0.0)] * ticks,
         current_a=[(50.0, 0.0, 0.0)] * ticks,
         battery_w=[(0.0, 0.0)] * ticks,
+        soc_pct=[(50.0, 50.0)] * ticks,
         write_s=[[], []],
         relieving=[False] * ticks,
     )
