@@ -10,9 +10,11 @@ from phasewise.config import Config, ConfigError, load_config, parse_config, rea
 from phasewise.model import (
     Assignment,
     BatterySettings,
+    CapacityTariff,
     Connection,
     ControlSettings,
     Override,
+    PeakSettings,
     PhaseProtection,
     Settings,
     Site,
@@ -106,10 +108,17 @@ def test_main_fuse(fuse: str, ratings: tuple[float, float, float]) -> None:
     ],
 )
 def test_limits_of_a_phase(limit: str, limits_w: tuple[float | None, ...]) -> None:
-    for key in ("limit_import_w", "limit_export_w"):
+    for key in ("limit_import_w", "limit_export_w", "limit_import_a", "limit_export_a"):
         control = f"control: {{phase_protection: {{{key}: {limit}}}}}"
         protection = config(f"{HEAD}batteries: []\n{control}").control.phase_protection
         assert getattr(protection, key) == limits_w
+
+
+def test_limits_of_the_total_and_the_capacity_tariff() -> None:
+    text = "control: {peak: {import_w: 6000, export_w: 0}, capacity_tariff: {enabled: true, target_w: 3000}}"
+    assert config(f"{HEAD}batteries: []\n{text}").control == ControlSettings(
+        peak=PeakSettings(6000.0, 0.0), capacity_tariff=CapacityTariff(enabled=True, target_w=3000.0)
+    )
 
 
 def test_what_phase_aware_control_needs_can_be_switched_on() -> None:
