@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from phasewise.control.allocate import Ground, Orders, Preference, ground_of
 from phasewise.control.estimate import Load
+from phasewise.control.ground import Ground, ground_of
 from phasewise.control.guard import Guard
 from phasewise.control.limits import Unit, beside_held
+from phasewise.control.order import Orders, Preference
 from phasewise.control.protection import SHARES, PhaseBox
 from phasewise.control.reasons import reasons
 from phasewise.control.regulate import regulate
@@ -99,7 +100,7 @@ def split(
     """
     ground = ground_of(units, prefers[True].orders, limits)
     powers_w, done = list(ground.powers_w), []
-    why = [_standing(unit) for unit in units]
+    why = [_standing(unit, power_w) for unit, power_w in zip(units, powers_w, strict=True)]
     steering = list(memory.steer) or [SteerMemory()] * (1 + len(PHASES))
     asked_w = three_w = 0.0
     for position, assignment in enumerate((Assignment.THREE_PHASE, *SINGLE[: len(wanted_w)])):
@@ -131,9 +132,9 @@ def split(
     return Outcome(together, tuple(why), asked_w), PerPhaseMemory(memory.regulate, tuple(steering))
 
 
-def _standing(unit: Unit) -> tuple[Reason, ...]:
-    """What keeps a unit out altogether."""
-    return (Reason(unit.lo_code, phase=unit.for_phase),) if unit.lo_w == unit.hi_w else ()
+def _standing(unit: Unit, power_w: float) -> tuple[Reason, ...]:
+    """What keeps a unit out altogether: what it does all the same, no phase wants."""
+    return (Reason(unit.lo_code, power_w, unit.for_phase),) if unit.lo_w == unit.hi_w else ()
 
 
 def _together(
