@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasewise.control.allocate import Orders, Preference, goal, ordered
+from phasewise.control.allocate import goal
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference, ordered
 
 GRAIN_W = 100.0
 

@@ -6,9 +6,9 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from phasewise.control import per_phase
-from phasewise.control.allocate import Orders, Preference
 from phasewise.control.estimate import Load
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.protection import SHARES, PhaseBox
 from phasewise.control.room import Limits
 from phasewise.model import Assignment, ReasonCode

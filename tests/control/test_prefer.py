@@ -5,8 +5,10 @@ from control_kit import battery_settings, picture, seen, settings_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phasewise.control.allocate import KEEP, Orders, Preference, goal
+from phasewise.control.allocate import goal
+from phasewise.control.fill import KEEP
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.prefer import preference
 from phasewise.model import ReasonCode, Split
 from phasewise.model.memory import Memory, PreferMemory

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phasewise.control.allocate import Orders, Preference
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.reasons import WORTH_SAYING_W, idle_reasons
 from phasewise.control.reasons import reasons as reasons_of
 from phasewise.control.room import Room

@@ -7,8 +7,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from phasewise.control.allocate import Orders, Preference, ground_of
+from phasewise.control.ground import ground_of
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.protection import SHARES, PhaseBox
 from phasewise.control.room import Limits, most_together
 from phasewise.control.steer import begin, steer

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phasewise.control import steer as steering
-from phasewise.control.allocate import Orders, Preference, goal
+from phasewise.control.allocate import goal
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.steer import HANDOVER_EVERY_S, HANDOVER_W, QUIET_S, SHARE_W
 from phasewise.model.memory import SteerMemory
 

@@ -3,8 +3,9 @@
 from allocation_oracle import Judgement, judge
 from allocation_sites import AllocationSite
 
-from phasewise.control.allocate import Orders, Shares, exact
+from phasewise.control.allocate import Shares, exact
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders
 from phasewise.control.protection import PhaseBox, PhaseBoxes
 from phasewise.control.room import Limits
 from phasewise.model import Assignment, Split

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from phasewise.control.allocate import ordered
+from phasewise.control.order import ordered
 from phasewise.model import Cycle, Settings, Snapshot, Split
 from phasewise.model.memory import PreferMemory
 

@@ -10,10 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import fuse
-from phasewise.control.allocate import Orders, ground_of
 from phasewise.control.effect import watch
 from phasewise.control.estimate import Load
+from phasewise.control.ground import ground_of
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders
 from phasewise.control.protection import (
     LOST_STEP,
     LOST_STEP_W,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from phasewise.control.allocate import Orders, Preference, ordered
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference, ordered
 from phasewise.model import BatterySettings, BatterySnapshot, ReasonCode, Settings, Snapshot, Split
 from phasewise.model.memory import Memory
 

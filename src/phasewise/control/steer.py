@@ -10,19 +10,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from phasewise.control.allocate import (
-    Ground,
-    Orders,
-    Preference,
-    fill,
-    goal,
-    ground_of,
-    one_way,
-    settle,
-)
+from phasewise.control.allocate import goal, one_way
 from phasewise.control.estimate import BatteryPower
+from phasewise.control.fill import fill
+from phasewise.control.ground import Ground, ground_of
 from phasewise.control.limits import Unit
+from phasewise.control.order import Orders, Preference
 from phasewise.control.room import NOTHING_W, Limits, Room
+from phasewise.control.settle import settle
 from phasewise.model.memory import SteerMemory
 
 SHARE_W = 750.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from phasewise.control.allocate import ordered
+from phasewise.control.order import ordered
 from phasewise.model import Assignment, BatteryDecision, Command, Phase, Settings
 
 THREE_PHASE_SHARE = 1.0 / 3.0
