@@ -66,9 +66,12 @@ def _judged(
         here, elsewhere = _shares(seen, phase.over_loads_w, loads_w)
         seen = replace(seen, in_vain=here >= IN_VAIN)
         if here >= ELSEWHERE and elsewhere is not None:
-            phase = replace(phase, vain_until_s=now_s + REST_S, vain_on=elsewhere)
+            up = seen.assigned_w > 0.0
+            phase = replace(phase, vain_until_s=now_s + REST_S, vain_on=elsewhere, vain_up=up)
     if now_s < phase.vain_until_s:
-        seen = replace(seen, box=PhaseBox(min(box.lo_w, 0.0), max(box.hi_w, 0.0)), vain_on=phase.vain_on)
+        lo_w = min(box.lo_w, 0.0) if phase.vain_up else box.lo_w
+        hi_w = box.hi_w if phase.vain_up else max(box.hi_w, 0.0)
+        seen = replace(seen, box=PhaseBox(min(lo_w, hi_w), hi_w), vain_on=phase.vain_on)
     return seen, phase
 
 

@@ -224,6 +224,7 @@ def _with_reading(
         over_loads_w=before.over_loads_w,
         vain_until_s=before.vain_until_s,
         vain_on=before.vain_on,
+        vain_up=before.vain_up,
     )
     if in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), remembered

@@ -133,6 +133,8 @@ class PhaseMemory(Struct, frozen=True):
     """Until when no relief is asked of its batteries, because it was seen to arrive on another phase."""
     vain_on: str | None = None
     """Which phase that was."""
+    vain_up: bool = False
+    """Whether that relief was charging; the other direction is not meant."""
 
 
 class ProtectionMemory(Struct, frozen=True):
