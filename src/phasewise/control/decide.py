@@ -69,12 +69,8 @@ def decide(
     meter = _meter_freshness(snapshot, memory)
     memory = _judge(snapshot, settings, memory)
     intent, failure = _intent(snapshot, settings, memory, strategies)
-    usable = [
-        is_usable(battery, health, snapshot.time_s)
-        for battery, health in zip(snapshot.batteries, memory.health, strict=True)
-    ]
-    load, estimated = estimate(snapshot, memory.estimate, usable)
-    memory = replace(memory, estimate=estimated, notes=intent.notes, plan=intent.plan)
+    load, memory = _estimate(snapshot, memory)
+    memory = replace(memory, notes=intent.notes, plan=intent.plan)
     if snapshot.grid_is_new and settings.control.capacity_tariff.enabled:
         memory = replace(memory, quarter=quarter.follow(snapshot, settings, memory.quarter))
     guarded = guard(snapshot, settings, memory.protection, load, meter)
@@ -108,17 +104,7 @@ def decide(
         wanted_w=split.wanted_w,
         alarms=_alarms(snapshot, meter, memory.health) + failure,
     )
-    phases, alarms, protection = outcome(
-        guarded, units, split.powers_w, split.steered, settings, snapshot.time_s
-    )
-    memory = replace(memory, protection=protection)
-    if snapshot.grid_is_new:
-        used = fuses_used(snapshot, settings, memory.fuse_used, memory.fuse_s)
-        memory = replace(memory, fuse_used=used, fuse_s=snapshot.time_s)
-    alarms += fuse_alarms(memory.fuse_used, settings)
-    if phases or alarms:
-        decision = replace(decision, alarms=decision.alarms + alarms, phases=phases)
-    decision = replace(decision, fuse_used=memory.fuse_used)
+    decision, memory = _with_phases(decision, memory, guarded, units, split, snapshot, settings)
     if settings.control.cycle is not Cycle.NEVER:
         decision = replace(decision, order=settings.control.priority)
     if settings.control.capacity_tariff.enabled:
@@ -134,6 +120,38 @@ class _Split(Struct, frozen=True):
     reasons: Sequence[tuple[Reason, ...]]
     wanted_w: float = 0.0
     steered: Steered | None = None
+
+
+def _with_phases(  # noqa: PLR0917 - one step of `decide`, which has all of these at hand
+    decision: Decision,
+    memory: Memory,
+    guarded: Guard,
+    units: Sequence[Unit],
+    split: _Split,
+    snapshot: Snapshot,
+    settings: Settings,
+) -> tuple[Decision, Memory]:
+    """The decision with what it means for each phase and its fuse."""
+    phases, alarms, protection = outcome(
+        guarded, units, split.powers_w, split.steered, settings, snapshot.time_s
+    )
+    memory = replace(memory, protection=protection)
+    if snapshot.grid_is_new:
+        used = fuses_used(snapshot, settings, memory.fuse_used, memory.fuse_s)
+        memory = replace(memory, fuse_used=used, fuse_s=snapshot.time_s)
+    alarms += fuse_alarms(memory.fuse_used, settings)
+    decision = replace(decision, alarms=decision.alarms + alarms, phases=phases, fuse_used=memory.fuse_used)
+    return decision, memory
+
+
+def _estimate(snapshot: Snapshot, memory: Memory) -> tuple[Load | None, Memory]:
+    """What the house draws without the batteries that do as they are told."""
+    usable = [
+        is_usable(battery, health, snapshot.time_s)
+        for battery, health in zip(snapshot.batteries, memory.health, strict=True)
+    ]
+    load, estimated = estimate(snapshot, memory.estimate, usable)
+    return load, replace(memory, estimate=estimated)
 
 
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
