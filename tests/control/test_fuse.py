@@ -3,12 +3,15 @@
 import math
 
 import pytest
+from control_kit import picture, settings_of
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from phase_kit import Home, home, on
 
 from phasewise.control.fuse import COOLING_S, hold_s, warmed
-from phasewise.model import AlarmCode, FactCode
+from phasewise.control.guard import fuses_used
+from phasewise.model import AlarmCode, FactCode, GridReading, PhaseReading
 
 TABLE = [
     (1.13, 3600.0),
@@ -68,3 +71,11 @@ def test_half_of_the_budget_is_an_alarm_that_says_how_much() -> None:
     assert alarm.facts[0].value == 50.0
     found.run(300, 300.0, 0.0, 0.0)
     assert "fuse-warm" not in found.alarms()
+
+
+def test_a_voltage_that_cannot_be_true_does_not_blow_the_fuse_on_paper() -> None:
+    """1 V would make 230 W a current of 230 A: the nominal voltage is taken instead."""
+    reading = PhaseReading(power_w=230.0, voltage_v=1.0)
+    grid = GridReading(received_s=1.0, total_power_w=230.0, phases=(reading, None, None))
+    snapshot = replace(picture(1.0, 230.0, []), grid=grid)
+    assert fuses_used(snapshot, settings_of(), (0.0, 0.0, 0.0), 0.0) == (0.0, 0.0, 0.0)

@@ -26,6 +26,7 @@ from phasewise.control.protection import (
     phase_boxes,
     refusal,
     touches,
+    voltage_of,
 )
 from phasewise.control.room import Limits
 from phasewise.control.steer import Steered
@@ -308,7 +309,7 @@ def fuses_used(
 
 def _current_a(reading: PhaseReading, settings: Settings) -> float:
     measured_a = abs(reading.current_a or 0.0)
-    real_a = abs(reading.power_w or 0.0) / (reading.voltage_v or settings.site.nominal_voltage_v)
+    real_a = abs(reading.power_w or 0.0) / voltage_of(reading, settings)
     return max(measured_a, real_a)
 
 

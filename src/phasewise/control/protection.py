@@ -268,7 +268,8 @@ def _flows(settings: Settings, load: Load) -> list[_Flow]:
     return [_Flow(lo_w[p], hi_w[p], read_w[p]) for p in range(3)]
 
 
-def _voltage_v(reading: PhaseReading, settings: Settings) -> float:
+def voltage_of(reading: PhaseReading, settings: Settings) -> float:
+    """What the phase is taken to have, in V: as measured where that can be, else nominal."""
     nominal_v = settings.site.nominal_voltage_v
     voltage_v = reading.voltage_v
     least, most = USUAL_VOLTAGE
@@ -281,7 +282,7 @@ def _reactive_va2(phase: Phase, reading: PhaseReading, settings: Settings, allow
     """Square of the reactive power that the meter's current may hide, by the pessimistic reading of it."""
     if reading.current_a is None:
         return 0.0
-    power_w, voltage_v = abs(reading.power_w or 0.0), _voltage_v(reading, settings)
+    power_w, voltage_v = abs(reading.power_w or 0.0), voltage_of(reading, settings)
     apparent_va = voltage_v * (abs(reading.current_a) + allowance_a)
     if apparent_va <= power_w:
         return 0.0
@@ -299,7 +300,7 @@ def limits_w(
 ) -> tuple[float, float]:
     """Least and most real power that a phase may carry, beside this reactive power. Import positive."""
     protection = settings.control.phase_protection
-    voltage_v, fuse_a, p = _voltage_v(reading, settings), operating_limit_a(phase, settings), phase.ordinal
+    voltage_v, fuse_a, p = voltage_of(reading, settings), operating_limit_a(phase, settings), phase.ordinal
 
     def most_w(limit_a: float | None, limit_w: float | None) -> float:
         apparent_va = voltage_v * (fuse_a if limit_a is None else min(fuse_a, limit_a))
@@ -371,11 +372,6 @@ def _confined_at_w(
     for index, power in powers.items():
         found_w[index] = power.lo_w + part * (power.hi_w - power.lo_w)
     return found_w
-
-
-def lost_phases(views: Sequence[PhaseView]) -> list[PhaseView]:
-    """Phases of which the meter says nothing now."""
-    return [seen for seen in views if seen.freshness is not Freshness.FRESH]
 
 
 SHARES: dict[Assignment, tuple[float, float, float]] = {

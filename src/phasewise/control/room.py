@@ -166,11 +166,7 @@ class Room:
 
     def left_w(self, phase: int, *, up: bool) -> float:
         """Room of one phase in one direction, >= 0; inf where nothing limits it."""
-        sum_w = self.sums_w[phase]
-        left_w = self.high_w[phase] - sum_w if up else sum_w - self.low_w[phase]
-        if self._confined:
-            left_w -= self.strayed_w(up=up)
-        return left_w if left_w > 0.0 else 0.0
+        return self.all_left_w(up=up)[phase]
 
     def all_left_w(self, *, up: bool) -> list[float]:
         """Room of each phase in one direction, as `left_w`."""

@@ -1,6 +1,6 @@
 """From the setpoints in force to the next ones: the same sum as wanted, reached as fast as can be.
 
-The settled split follows the user's preference (`allocate.split`). But a battery needs seconds to ramp by
+The settled split follows the user's preference (`allocate.goal`). But a battery needs seconds to ramp by
 kilowatts, and several that share a large step arrive in a fraction of the time. So a large step is shared
 by all, and once the house has been quiet, power is handed over to the preferred units in small portions that
 leave the sum alone. What a phase demands never waits: it is met first, with every new sample.

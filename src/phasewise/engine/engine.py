@@ -10,6 +10,7 @@ import structlog
 
 from phasewise.control.decide import decide
 from phasewise.control.freshness import MeterWatch, Verdict, admit
+from phasewise.control.protection import SLOWEST_CADENCE_S
 from phasewise.control.strategies import Strategy
 from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
 from phasewise.engine.alarms import AlarmBook
@@ -47,8 +48,6 @@ UNREACHABLE_ALARM_S = 10.0
 """A restart of a dongle takes about as long; the alarm must stand within 30 s."""
 REJECTED_ALARM_S = 10.0
 """How long a rejected telegram stays worth an alarm."""
-SLOW_METER_S = 10.5
-"""Cadences beyond 10 s cannot protect a phase; half a second for jitter."""
 LOG_CHANGE_W = 50.0
 """Setpoints that move less are not news."""
 
@@ -283,7 +282,7 @@ class Engine:
                 found.append(Alarm(code, Severity.WARNING, "meter", problem))
         if self._meter.status is not None and snapshot.grid is None:
             found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", self._meter.status))
-        if snapshot.grid is not None and snapshot.grid_cadence_s > SLOW_METER_S:
+        if snapshot.grid is not None and snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
             detail = f"{snapshot.grid_cadence_s:.0f}"
             found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", detail))
         for worker in self._workers.values():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from phasewise import __version__
 from phasewise.control.freshness import freshness
+from phasewise.control.protection import operating_limit_a
 from phasewise.control.support import support
 from phasewise.engine.outlook import Outlook
 from phasewise.engine.state import (
@@ -170,7 +171,7 @@ def _phase(
 ) -> PhaseState:
     reading = snapshot.grid.phase(phase) if snapshot.grid is not None else None
     fuse_a = settings.site.main_fuse_a[phase.ordinal]
-    limit_a = fuse_a - settings.control.phase_protection.margin_a
+    limit_a = operating_limit_a(phase, settings)
     decided = next((d for d in decision.phases if d.phase is phase), None)
     import_a, export_a = _headroom(reading, decided, limit_a, settings.site.nominal_voltage_v)
     seen = fresh if reading is not None else Freshness.ABSENT
