@@ -78,7 +78,9 @@ class Checker:
     ) -> None:
         key = key_text(path, self._document.value)
         document = self._document
-        self._problems.append(Problem(document.file, place.line, place.column, key, value, message, allowed))
+        self._problems.append(
+            Problem(document.file, place.line, place.column, key, value, message, allowed, path)
+        )
         self._paths.add(path)
 
     def _place(self, path: KeyPath) -> Place:

@@ -27,6 +27,8 @@ class Problem:
     """The offending value as shown to people; None when there is none."""
     message: str
     allowed: str | None = None
+    path: KeyPath = ()
+    """The same place as `key`, for programs."""
 
     def __str__(self) -> str:
         """`home.yaml:14: batteries[m2].phase: 'L4' is not a phase; allowed: L1, L2, ...`."""
