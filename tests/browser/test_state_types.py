@@ -27,6 +27,7 @@ INTERFACES = dict(
         state.OverrideState,
         state.BatteryState,
         state.AlarmState,
+        state.GoalState,
         state.StrategyState,
         state.IdentifyPhaseState,
         state.IdentifySampleState,
@@ -35,6 +36,7 @@ INTERFACES = dict(
         state.InputState,
         state.ProtectionState,
         state.QuarterState,
+        state.SubmeterState,
         state.SystemState,
     ],
 )
@@ -47,6 +49,7 @@ def test_types_agree(struct: Any) -> None:
 def _typescript(python: str) -> str:
     """How a Python annotation, as text, is written in TypeScript."""
     name = re.sub(r"<class '([\w.]+)'>", r"\1", python).replace("phasewise.engine.state.", "")
+    name = name.replace("str | phasewise.explain.text.Text", "str")  # what is sent has a language
     if (element := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", name)) is not None:
         return f"{_typescript(element[1])}[]"
     if (value := re.fullmatch(r"dict\[str, (\w+)\]", name)) is not None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from web_fakes import make_state
 
 from phasewise.engine import controls, state
+from phasewise.explain import Text
 from phasewise.web import wire
 
 PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
@@ -21,6 +22,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.OverrideState: wire.Override,
     state.BatteryState: wire.Battery,
     state.AlarmState: wire.Alarm,
+    state.GoalState: wire.Goal,
     state.StrategyState: wire.Strategy,
     state.PricesState: wire.Prices,
     state.InputState: wire.Input,
@@ -29,6 +31,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.IdentifyState: wire.Identify,
     state.ProtectionState: wire.Protection,
     state.QuarterState: wire.Quarter,
+    state.SubmeterState: wire.Submeter,
     state.SystemState: wire.System,
     controls.Health: wire.Health,
     controls.Saved: wire.Saved,
@@ -36,7 +39,9 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
 
 
 def as_wire(annotation: object) -> object:
-    """The annotation of a Struct field with every Struct replaced by its wire model."""
+    """The annotation of a Struct field as it is sent: every Struct as its wire model."""
+    if annotation is Text:
+        return str
     if annotation in PAIRS:
         return PAIRS[annotation]
     args = tuple(as_wire(arg) for arg in typing.get_args(annotation))

@@ -105,12 +105,22 @@ export interface AlarmState {
   text: string;
   /** ISO 8601, UTC. */
   since: string;
+  /** Somebody said that they know; ends with the alarm. */
+  acknowledged: boolean;
+}
+
+export interface GoalState {
+  text: string;
+  /** 0 to 1, where 1 is reached; null while nobody can tell. */
+  progress: number | null;
 }
 
 export interface StrategyState {
   selected: string;
   executing: string;
   available: string[];
+  /** Null for a strategy without one. */
+  goal: GoalState | null;
 }
 
 export interface PricesState {
@@ -199,6 +209,13 @@ export interface QuarterState {
   month_peak_w: number;
 }
 
+export interface SubmeterState {
+  /** Of all meters of that role; null while one of them is not heard. */
+  power_w: number | null;
+  /** fresh, aging, lost or absent: of the one that is heard least well. */
+  freshness: string;
+}
+
 export interface SystemState {
   /** ISO 8601, UTC. */
   time: string;
@@ -218,4 +235,10 @@ export interface SystemState {
   inputs: InputState[];
   /** Null while the capacity tariff is off, or nothing is known of the quarter. */
   quarter: QuarterState | null;
+  /** What goes on, and why: one or two plain sentences. */
+  summary: string;
+  /** What the panels give, 0 or more; null without a meter for them. */
+  pv: SubmeterState | null;
+  /** What the car charger draws; negative when it feeds in. Null without a meter for it. */
+  ev: SubmeterState | null;
 }

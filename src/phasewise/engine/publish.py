@@ -27,7 +27,7 @@ from phasewise.engine.state import (
     SupportState,
     SystemState,
 )
-from phasewise.explain import alarm_text, reason_text
+from phasewise.explain import Text, alarm_text, reason_text
 from phasewise.mapping.plausibility import Finding, evidence_text
 from phasewise.model import (
     Alarm,
@@ -133,7 +133,7 @@ def alarm_states(alarms: Iterable[tuple[Alarm, float]], settings: Settings) -> t
             code=alarm.code.value,
             severity=alarm.severity.value,
             subject=alarm.subject,
-            text=alarm_text(alarm, names=names),
+            text=Text(alarm_text, alarm, names=names),
             since=_iso(since_s),
         )
         for alarm, since_s in alarms
@@ -250,7 +250,7 @@ def _battery(
                 code=reason.code.value,
                 power_w=round(reason.power_w, 1),
                 phase=reason.phase,
-                text=reason_text(reason),
+                text=Text(reason_text, reason),
             )
             for reason in decided.reasons
         ),

@@ -2,6 +2,11 @@
 
 from msgspec import Struct
 
+from phasewise.explain import Text
+
+Said = str | Text
+"""Something for people: in any language, or, where it comes from elsewhere, in its own."""
+
 
 class SupportState(Struct, frozen=True):
     """One battery's share in what a phase can still be helped with."""
@@ -66,8 +71,8 @@ class ReasonState(Struct, frozen=True):
     code: str
     power_w: float
     phase: str | None
-    text: str
-    """The same as an English sentence."""
+    text: Said
+    """The same as a sentence."""
 
 
 class MappingState(Struct, frozen=True):
@@ -79,8 +84,8 @@ class MappingState(Struct, frozen=True):
     """That it fits better than each other phase by more than chance, 0 to 1."""
     doubtful: bool
     """Whether it fits better than the configured phase beyond doubt."""
-    evidence: str
-    """The numbers, in English."""
+    evidence: Said
+    """The numbers."""
 
 
 class HoldState(Struct, frozen=True):
@@ -136,10 +141,19 @@ class AlarmState(Struct, frozen=True):
     severity: str
     """info, warning or alarm."""
     subject: str | None
-    text: str
-    """An English sentence."""
+    text: Said
     since: str
     """ISO 8601, UTC."""
+    acknowledged: bool = False
+    """Whether somebody said that they know; ends with the alarm."""
+
+
+class GoalState(Struct, frozen=True):
+    """What the strategy works towards, and how far it is."""
+
+    text: Said
+    progress: float | None
+    """0 to 1, where 1 is reached; None while nobody can tell."""
 
 
 class StrategyState(Struct, frozen=True):
@@ -148,6 +162,8 @@ class StrategyState(Struct, frozen=True):
     selected: str
     executing: str
     available: tuple[str, ...]
+    goal: GoalState | None = None
+    """None for a strategy without one."""
 
 
 class IdentifyPhaseState(Struct, frozen=True):
@@ -181,8 +197,8 @@ class IdentifyState(Struct, frozen=True):
     code: str | None
     """Aborted: user, settings, battery, soc, meter, overload, not-following or wrong-direction.
     Done without an answer: disturbed, no-reaction or inverted."""
-    text: str
-    """English: what is done, or what was found and how that compares to the configuration."""
+    text: Said
+    """What is done, or what was found and how that compares to the configuration."""
     cycle: int
     """Counted from 1; 0 while the batteries come to rest."""
     progress: float
@@ -220,8 +236,8 @@ class PricesState(Struct, frozen=True):
     """Now, all taxes and fees included."""
     sell_eur_kwh: float | None
     """Now, all deductions made."""
-    problem: str | None
-    """What is wrong with where prices come from, as an English sentence."""
+    problem: Said | None
+    """What is wrong with where prices come from, as a sentence."""
 
 
 class ProtectionState(Struct, frozen=True):
@@ -258,6 +274,15 @@ class QuarterState(Struct, frozen=True):
     """Highest mean of a quarter in this month so far."""
 
 
+class SubmeterState(Struct, frozen=True):
+    """What further meters of one role say. It only informs."""
+
+    power_w: float | None
+    """Of all of them; None while one of them is not heard."""
+    freshness: str
+    """Of the one that is heard least well: fresh, aging, lost or absent."""
+
+
 class SystemState(Struct, frozen=True):
     """Everything, at one instant."""
 
@@ -280,6 +305,12 @@ class SystemState(Struct, frozen=True):
     inputs: tuple[InputState, ...] = ()
     quarter: QuarterState | None = None
     """None while the capacity tariff is off, or nothing is known of the quarter."""
+    summary: Said = ""
+    """What goes on, and why: one or two plain sentences."""
+    pv: SubmeterState | None = None
+    """What the panels give, >= 0; None without a meter for them."""
+    ev: SubmeterState | None = None
+    """What the car charger draws; negative when it feeds in. None without a meter for it."""
 
 
 class Counters(Struct, frozen=True):

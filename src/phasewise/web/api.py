@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
@@ -43,37 +43,45 @@ def _binary(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may refuse with, for the description of the API."""
     return {status: {"model": wire.Problem} for status in statuses}
 
 
-REFUSALS = _problems(401, 403, 421, 429)
+REFUSALS = problems(401, 403, 421, 429)
 """What the guard may answer to anything; see `guard`."""
-WRITE_REFUSALS = _problems(400, 401, 403, 411, 413, 415, 421, 422, 429)
+WRITE_REFUSALS = problems(400, 401, 403, 411, 413, 415, 421, 422, 429)
+
+Lang = Annotated[Literal["en", "nl", "de"], Query()]
+"""The language of the texts in an answer."""
 
 router = APIRouter()
 
 
-@router.get("/api/v1/state", response_model=wire.System, responses=REFUSALS | _problems(503))
-async def state(controls: ControlsNow, encoder: EncoderNow) -> Response:
+@router.get("/api/v1/state", response_model=wire.System, responses=REFUSALS | problems(422, 503))
+async def state(controls: ControlsNow, encoder: EncoderNow, lang: Lang = "en") -> Response:
     """Everything, at one instant: grid, phases, batteries with their reasons, alarms."""
     current = controls.live.current
     if current is None:
         return problem(503, NO_STATE_YET, {"Retry-After": "2"})
-    return Response(encoder.json(current), media_type="application/json")
+    return Response(encoder.json(current, lang), media_type="application/json")
 
 
-@router.get("/api/v1/stream", response_class=Response, responses=REFUSALS | _text("text/event-stream"))
-async def stream(controls: ControlsNow, encoder: EncoderNow) -> Response:
+@router.get(
+    "/api/v1/stream",
+    response_class=Response,
+    responses=REFUSALS | problems(422) | _text("text/event-stream"),
+)
+async def stream(controls: ControlsNow, encoder: EncoderNow, lang: Lang = "en") -> Response:
     """Server-sent events: the state now, then each new one. A slow client skips states."""
     headers = {"X-Accel-Buffering": "no"}  # else nginx holds events back
-    return EventStream(events(controls.live, encoder), headers=headers)
+    return EventStream(events(controls.live, encoder, lang), headers=headers)
 
 
 @router.get(
     "/api/v1/recording",
     response_class=Response,
-    responses=REFUSALS | _problems(422, 503) | _binary("application/octet-stream"),
+    responses=REFUSALS | problems(422, 503) | _binary("application/octet-stream"),
 )
 async def recording(controls: ControlsNow, minutes: Annotated[int, Query(ge=1, le=60)] = 10) -> Response:
     """At least the last minutes of decisions with all they were made from, for `phasewise replay`."""
@@ -92,7 +100,7 @@ async def _sent(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @router.patch(
-    "/api/v1/batteries/{id}", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(404, 409)
+    "/api/v1/batteries/{id}", response_model=wire.Saved, responses=WRITE_REFUSALS | problems(404, 409)
 )
 async def change_battery(
     battery_id: Annotated[str, Path(alias="id")], change: wire.BatteryChange, controls: ControlsNow
@@ -111,7 +119,7 @@ async def change_battery(
     "/api/v1/batteries/{id}/identify",
     status_code=204,
     response_class=Response,
-    responses=WRITE_REFUSALS | _problems(404, 409),
+    responses=WRITE_REFUSALS | problems(404, 409),
 )
 async def start_identify(battery_id: Annotated[str, Path(alias="id")], controls: ControlsNow) -> None:
     """Begin to identify which phase a battery is on; `identify` in the state shows how it goes."""
@@ -119,7 +127,7 @@ async def start_identify(battery_id: Annotated[str, Path(alias="id")], controls:
 
 
 @router.delete(
-    "/api/v1/identify", status_code=204, response_class=Response, responses=WRITE_REFUSALS | _problems(409)
+    "/api/v1/identify", status_code=204, response_class=Response, responses=WRITE_REFUSALS | problems(409)
 )
 async def end_identify(controls: ControlsNow) -> None:
     """Abort the identification that runs, or take the result of the last one out of the state."""
@@ -130,14 +138,14 @@ async def end_identify(controls: ControlsNow) -> None:
     "/api/v1/inputs/{name}",
     status_code=204,
     response_class=Response,
-    responses=WRITE_REFUSALS | _problems(404),
+    responses=WRITE_REFUSALS | problems(404),
 )
 async def set_input(name: str, change: wire.InputChange, controls: ControlsNow) -> None:
     """Switch a boolean input, such as one that says that a car is charging."""
     controls.set_input(name, on=change.on, expires_s=change.expires_s)
 
 
-@router.put("/api/v1/strategy", response_model=wire.Saved, responses=WRITE_REFUSALS | _problems(409))
+@router.put("/api/v1/strategy", response_model=wire.Saved, responses=WRITE_REFUSALS | problems(409))
 async def select_strategy(change: wire.StrategyChange, controls: ControlsNow) -> wire.Saved:
     """Select a strategy; it runs from the next meter value on."""
     return _saved(await controls.select_strategy(change.selected))

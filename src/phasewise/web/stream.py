@@ -1,13 +1,16 @@
-"""The live stream: each state is encoded once, whatever the number of clients."""
+"""The live stream: each state is encoded once per language, whatever the number of clients."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import StreamingResponse
 
 from phasewise.engine.live import Live
 from phasewise.engine.state import SystemState
+from phasewise.explain import Text
 
 KEEP_ALIVE_S = 10.0
 """Proxies commonly cut a connection that is silent for 30 to 60 s."""
@@ -24,34 +27,46 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
+class Encoded(Struct, frozen=True):
+    """One state in one language."""
+
+    state: SystemState
+    json: bytes
+    event: bytes
+    """JSON has no line breaks of its own, so one data line holds it."""
+
+
 class StateEncoder:
-    """The state as JSON and as a server-sent event, encoded when first asked for and then kept."""
+    """The state as JSON and as a server-sent event, for each language once, when first asked for."""
 
     def __init__(self) -> None:
-        self._encoder = msgspec.json.Encoder()
-        self._state: SystemState | None = None
-        self._json = b""
-        self._event = b""
+        self._encoded: dict[str, Encoded] = {}
 
-    def json(self, state: SystemState) -> bytes:
-        """The state as one JSON object."""
-        self._encode(state)
-        return self._json
+    def json(self, state: SystemState, lang: str = "en") -> bytes:
+        """The state as one JSON object, its texts in this language."""
+        return self._in(lang, state).json
 
-    def event(self, state: SystemState) -> bytes:
-        """The state as one event. JSON has no line breaks of its own, so one data line holds it."""
-        self._encode(state)
-        return self._event
+    def event(self, state: SystemState, lang: str = "en") -> bytes:
+        """The same as one event."""
+        return self._in(lang, state).event
 
-    def _encode(self, state: SystemState) -> None:
-        if state is not self._state:
-            self._json = self._encoder.encode(state)
-            self._event = b"data: " + self._json + b"\n\n"
-            self._state = state
+    def _in(self, lang: str, state: SystemState) -> Encoded:
+        encoded = self._encoded.get(lang)
+        if encoded is None or encoded.state is not state:
+            json = msgspec.json.encode(state, enc_hook=partial(_said, lang))
+            encoded = self._encoded[lang] = Encoded(state, json, b"data: " + json + b"\n\n")
+        return encoded
+
+
+def _said(lang: str, value: object) -> str:
+    """What a text is encoded as."""
+    if not isinstance(value, Text):
+        raise NotImplementedError(f"a state does not hold a {type(value).__name__}")
+    return value.say(lang)
 
 
 async def events(
-    live: Live, encoder: StateEncoder, keep_alive_s: float = KEEP_ALIVE_S
+    live: Live, encoder: StateEncoder, lang: str = "en", keep_alive_s: float = KEEP_ALIVE_S
 ) -> AsyncIterator[bytes]:
     """Server-sent events of the newest states, for one client, until `live` is closed.
 
@@ -72,7 +87,7 @@ async def events(
             if state is None:
                 return
             upcoming = None
-            yield encoder.event(state)
+            yield encoder.event(state, lang)
     finally:
         if upcoming is not None:
             upcoming.cancel()

@@ -77,7 +77,7 @@ class Reason(_Wire):
     power_w: float
     phase: str | None
     text: str
-    """English."""
+    """In the language asked for."""
 
 
 class Mapping(_Wire):
@@ -90,7 +90,7 @@ class Mapping(_Wire):
     doubtful: bool
     """Whether it fits better than the configured phase beyond doubt."""
     evidence: str
-    """English."""
+    """In the language asked for."""
 
 
 class Hold(_Wire):
@@ -142,9 +142,20 @@ class Alarm(_Wire):
     """info, warning or alarm."""
     subject: str | None
     text: str
-    """English."""
+    """In the language asked for."""
     since: str
     """ISO 8601, UTC."""
+    acknowledged: bool = False
+    """Whether somebody said that they know; ends with the alarm."""
+
+
+class Goal(_Wire):
+    """What the strategy works towards, and how far it is."""
+
+    text: str
+    """In the language asked for."""
+    progress: float | None
+    """0 to 1, where 1 is reached; null while nobody can tell."""
 
 
 class Strategy(_Wire):
@@ -153,6 +164,8 @@ class Strategy(_Wire):
     selected: str
     executing: str
     available: tuple[str, ...]
+    goal: Goal | None = None
+    """Null for a strategy without one."""
 
 
 class Prices(_Wire):
@@ -167,7 +180,7 @@ class Prices(_Wire):
     sell_eur_kwh: float | None
     """Now, all deductions made."""
     problem: str | None
-    """What is wrong with where prices come from, in English."""
+    """What is wrong with where prices come from, in the language asked for."""
 
 
 class IdentifyPhase(_Wire):
@@ -200,7 +213,7 @@ class Identify(_Wire):
     code: str | None
     """Why it was aborted, or why there is no answer."""
     text: str
-    """English."""
+    """In the language asked for."""
     cycle: int
     """Counted from 1; 0 while the batteries come to rest."""
     progress: float
@@ -256,6 +269,15 @@ class Quarter(_Wire):
     """Highest mean of a quarter in this month so far."""
 
 
+class Submeter(_Wire):
+    """What further meters of one role say. It only informs."""
+
+    power_w: float | None
+    """Of all of them; null while one of them is not heard."""
+    freshness: str
+    """Of the one that is heard least well: fresh, aging, lost or absent."""
+
+
 class System(_Wire):
     """Everything, at one instant."""
 
@@ -277,6 +299,12 @@ class System(_Wire):
     inputs: tuple[Input, ...] = ()
     quarter: Quarter | None = None
     """Null while the capacity tariff is off, or nothing is known of the quarter."""
+    summary: str = ""
+    """What goes on, and why: one or two plain sentences in the language asked for."""
+    pv: Submeter | None = None
+    """What the panels give, 0 or more; null without a meter for them."""
+    ev: Submeter | None = None
+    """What the car charger draws; negative when it feeds in. Null without a meter for it."""
 
 
 class Health(_Wire):
