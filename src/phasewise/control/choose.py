@@ -21,7 +21,8 @@ moment in which a battery turns and its telemetry does not show it yet."""
 STILL_ON = 0.8
 """Share of the threshold above which a load that was noticed still counts: a car varies its power."""
 _SAYS = {NO_PRICE: AlarmCode.PRICE_UNKNOWN, NO_FORECAST: AlarmCode.FORECAST_UNKNOWN}
-_LOAD = "override: large load from, to "
+LOAD_NOTE = "override: large load from, to "
+"""Begins the note that is made while a large load lasts."""
 
 
 class NoStrategyError(Exception):
@@ -40,13 +41,13 @@ def wish(
     if override is None or selected == FULL_STOP:
         return _ask(selected, snapshot, settings, memory, strategies)
     load = _large_load(override, snapshot, settings, memory)
-    notes = () if load is None else (f"{_LOAD}{load[0]!r} {load[1]!r}",)
+    notes = () if load is None else (f"{LOAD_NOTE}{load[0]!r} {load[1]!r}",)
     counts = load is not None and load[1] - load[0] >= LOAD_LASTS_S
     if not counts and override.input not in snapshot.inputs:
         intent = _ask(selected, snapshot, settings, memory, strategies)
         return replace(intent, notes=intent.notes + notes)
     # The goals that the selected strategy had reached are still reached afterwards.
-    kept = tuple([note for note in memory.notes if not note.startswith(_LOAD)])
+    kept = tuple([note for note in memory.notes if not note.startswith(LOAD_NOTE)])
     return replace(_ask(override.strategy.value, snapshot, settings, memory, strategies), notes=kept + notes)
 
 
@@ -85,7 +86,7 @@ def _large_load(
     """Since when the large load has been there and when it was last seen; None when there is none."""
     if override.threshold_w is None:
         return None
-    before = next((n.removeprefix(_LOAD).split() for n in memory.notes if n.startswith(_LOAD)), None)
+    before = next((n.removeprefix(LOAD_NOTE).split() for n in memory.notes if n.startswith(LOAD_NOTE)), None)
     since_s, seen_s = (float(before[0]), float(before[1])) if before else (snapshot.time_s, snapshot.time_s)
     counts = seen_s - since_s >= LOAD_LASTS_S
     load_w = _load_w(override.phase, snapshot, settings, memory)
