@@ -3,21 +3,21 @@
 from phasewise.config.api_token import TokenError, read_token
 from phasewise.config.battery import until_utc_s
 from phasewise.config.edit import (
-    EditError,
     set_battery_override,
     set_battery_phase,
     set_strategy,
     set_value,
 )
-from phasewise.config.errors import ConfigError, Problem
+from phasewise.config.errors import ConfigError, EditError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import BatteryConfig, Config, HistoryConfig, MeterConfig, WebConfig
 from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.watch import Broken, Changed, ConfigWatcher
-from phasewise.config.write import NotWritableError, write_atomic
+from phasewise.config.write import AlreadyThereError, NotWritableError, write_atomic, write_new
 
 __all__ = [
+    "AlreadyThereError",
     "BatteryConfig",
     "BatteryEntry",
     "Broken",
@@ -48,4 +48,5 @@ __all__ = [
     "set_value",
     "until_utc_s",
     "write_atomic",
+    "write_new",
 ]

@@ -15,6 +15,14 @@ _CANNOT_REPLACE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY
 replaced by another, but perhaps written into. A full disk is not among them: nothing must be touched then."""
 
 
+NEW_FILE_MODE = 0o600
+"""It may come to hold access codes of devices."""
+
+
+class AlreadyThereError(Exception):
+    """There is a file of that name, and it was not touched."""
+
+
 class NotWritableError(Exception):
     """The file could not be written and still has its old content. Says what was tried and what to do."""
 
@@ -41,6 +49,43 @@ def write_atomic(path: Path, text: str) -> None:
         if error.errno not in _CANNOT_REPLACE:
             raise NotWritableError(f"{target} was not changed: {reason}") from error
         _write_in_place(target, data, reason)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that was not there: whole or not at all, for its owner only.
+
+    Raises AlreadyThereError, NotWritableError.
+    """
+    try:
+        _link_in(path, text.encode("utf-8"))
+    except FileExistsError as error:
+        raise AlreadyThereError(f"there is a file {path} already; it was not touched") from error
+    except OSError as error:
+        raise NotWritableError(
+            f"{path} could not be made ({_why(error)}); make {path.parent} writable for {_user()}"
+        ) from error
+    _sync_directory(path.parent)
+
+
+def _link_in(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), NEW_FILE_MODE)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # Unlike a rename, a link never replaces a file that came there meanwhile.
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            raise
+        except OSError:  # there are no links on a memory stick
+            path.touch(NEW_FILE_MODE, exist_ok=False)
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _replace(target: Path, data: bytes, status: os.stat_result) -> None:

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from phasewise.discovery import Kind
+from phasewise.model import PHASES
+from phasewise.setup import InvalidError, NotNowError, SetupDesk, Tested
 from phasewise.web import wire
 from phasewise.web.api import REFUSALS, WRITE_REFUSALS
 
-Kind = Literal["meter", "battery", "other"]
 DeviceKind = Literal["meter", "battery"]
 
 
@@ -34,7 +37,7 @@ class Suggestion(_Wire):
 class Finding(_Wire):
     """Something that was found on the network or on this machine."""
 
-    kind: Kind
+    kind: Literal["meter", "battery", "other"]
     """`meter` and `battery` only where it answered as one, or announced itself as one."""
     driver: str | None
     """Null where no driver of this version can talk to it."""
@@ -166,11 +169,12 @@ class TestResult(_Wire):
 
 
 class FirstFile(_Wire):
-    """The sections of the first file, with the keys of the configuration. No phase unless the user gave it."""
+    """The sections of the first file, with the keys of the configuration."""
 
     site: dict[str, JsonValue] = {}
     meter: dict[str, JsonValue]
     batteries: list[dict[str, JsonValue]]
+    """A battery without `phase` is unassigned."""
 
 
 class Written(_Wire):
@@ -197,4 +201,144 @@ class Invalid(_Wire):
     errors: tuple[FieldProblem, ...] = ()
 
 
+NOT_HERE = "There is no set-up here."
+NOT_YET = "There is no configuration yet, so nothing is measured or controlled. Set-up makes one."
+
+_INVALID: dict[int | str, dict[str, Any]] = {422: {"model": Invalid}}
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": wire.Problem}}
+_CHANGES = WRITE_REFUSALS | _INVALID | _CONFLICT
+
+
+def _desk(request: Request) -> SetupDesk:
+    desk: SetupDesk | None = request.app.state.setup
+    if desk is None:
+        raise NotNowError(NOT_HERE)
+    return desk
+
+
+Desk = Annotated[SetupDesk, Depends(_desk)]
 router = APIRouter()
+
+
+@router.get("/api/v1/setup", responses=REFUSALS | _CONFLICT)
+async def setup(desk: Desk) -> Setup:
+    """Where set-up stands: the scan with what it found, and what can be configured."""
+    registry = desk.registry
+    meters = (("meter", name, entry.options_model) for name, entry in registry.meters.items())
+    batteries = (("battery", name, entry.options_model) for name, entry in registry.batteries.items())
+    drivers = [
+        {"kind": kind, "name": name, "options": model.model_json_schema()}
+        for kind, name, model in (*meters, *batteries)
+    ]
+    return Setup.model_validate(
+        {
+            "mode": desk.mode.value,
+            "file": str(desk.file),
+            "ranges": desk.ranges,
+            "ports": desk.ports,
+            "drivers": drivers,
+            "scan": desk.scan,
+        }
+    )
+
+
+@router.post("/api/v1/setup/scan", status_code=204, response_class=Response, responses=_CHANGES)
+async def start_scan(request: ScanRequest, desk: Desk) -> None:
+    """Look for meters and batteries; nothing is written to any device."""
+    await desk.start_scan(request.range, request.ports)
+
+
+@router.delete(
+    "/api/v1/setup/scan", status_code=204, response_class=Response, responses=WRITE_REFUSALS | _CONFLICT
+)
+async def abort_scan(desk: Desk) -> None:
+    """End the scan that runs; what was found stays."""
+    await desk.abort_scan()
+
+
+@router.post("/api/v1/setup/test", responses=_CHANGES)
+async def test(request: TestRequest, desk: Desk) -> TestResult:
+    """Read one device, and let it go; nothing is written to it. It may take 20 s."""
+    return _result(await desk.test(Kind(request.kind), request.driver, request.options))
+
+
+@router.post("/api/v1/setup/write", responses=_CHANGES)
+async def write(file: FirstFile, desk: Desk) -> Written:
+    """Write the first configuration file, and begin to control."""
+    await desk.write(file.site, file.meter, file.batteries)
+    return Written(file=str(desk.file), text="It is written. Phasewise begins to control with it now.")
+
+
+def _result(tested: Tested) -> TestResult:
+    return TestResult(ok=tested.ok, text=tested.text, meter=_meter(tested), battery=_battery(tested))
+
+
+def _meter(tested: Tested) -> MeterTest | None:
+    if tested.meter is None:
+        return None
+    reading = tested.meter.readings[-1]
+    return MeterTest(
+        total_power_w=reading.total_power_w,
+        phases={
+            phase.value: PhaseValues.model_validate(values)
+            for phase, values in zip(PHASES, reading.phases, strict=True)
+            if values is not None
+        },
+        readings=len(tested.meter.readings),
+        cadence_s=tested.meter.cadence_s,
+        meter_id=reading.meter_id,
+        energy_import_wh=reading.energy_import_wh,
+        energy_export_wh=reading.energy_export_wh,
+    )
+
+
+def _battery(tested: Tested) -> BatteryTest | None:
+    if tested.battery is None:
+        return None
+    reading, can, plate = tested.battery.reading, tested.battery.capabilities, tested.battery.nameplate
+    return BatteryTest(
+        power_w=reading.ac_power_w,
+        soc_pct=reading.soc_pct,
+        state=reading.state,
+        controllable=reading.controllable,
+        temperature_c=reading.temperature_c,
+        capacity_wh=reading.capacity_wh,
+        pv_power_w=reading.pv_power_w,
+        name=plate.name,
+        firmware=plate.firmware,
+        max_charge_w=can.max_charge_w,
+        max_discharge_w=can.max_discharge_w,
+    )
+
+
+async def invalid(_: Request, error: Exception) -> Response:
+    """What is wrong, value by value, for a form."""
+    problems = error.errors if isinstance(error, InvalidError) else ()
+    fields = tuple(FieldProblem.model_validate(problem) for problem in problems)
+    return JSONResponse(Invalid(detail=str(error), errors=fields).model_dump(mode="json"), 422)
+
+
+class SetupGate:
+    """ASGI middleware for the time before there is a configuration: what needs control answers 503."""
+
+    _OPEN = frozenset({"/api/v1/login", "/api/v1/logout", "/api/v1/session"})
+    """What anybody needs to get in at all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Part of the ASGI protocol."""
+        app: ASGIApp = self._app
+        if scope["type"] == "http":
+            path = Request(scope).url.path
+            if path == "/health":
+                # Nothing is controlled, so nothing is wrong: a container must not be restarted for it.
+                healthy = wire.Health(ok=True, detail=NOT_YET, last_decision_age_s=None)
+                app = JSONResponse(healthy.model_dump())
+            elif path == "/metrics" or (path.startswith("/api/") and not self._is_open(path)):
+                app = JSONResponse({"detail": NOT_YET, "code": "setup"}, 503, {"Retry-After": "2"})
+        await app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._OPEN or path == "/api/v1/setup" or path.startswith("/api/v1/setup/")

@@ -327,6 +327,8 @@ class Problem(_Wire):
     """Why a request was not carried out, and what to do."""
 
     detail: str
+    code: str | None = None
+    """For programs, where there is one: `setup` while there is no configuration yet."""
 
 
 class PhaseChange(_Wire):

@@ -1,0 +1,36 @@
+"""The serial ports of this machine. They are only listed: opening one takes bytes from whoever uses it."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from phasewise.discovery.findings import Finding, Kind, Suggestion
+
+DEV = Path("/dev")
+_NAMED = "serial/by-id/*"
+"""Names that stay the same whichever socket the cable is in; they come first, so they win."""
+_PATTERNS = (_NAMED, "ttyUSB*", "ttyACM*", "ttyAMA*")
+
+
+def serial_ports(dev: Path = DEV) -> list[Path]:
+    """Each port once, by its most lasting name."""
+    found: dict[Path, Path] = {}
+    for pattern in _PATTERNS:
+        for path in sorted(dev.glob(pattern)):
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def finding(path: Path) -> Finding:
+    """A port that may have a meter or a battery on it: only the user knows."""
+    place = quote(str(path))
+    meter = Suggestion(Kind.METER, "dsmr", {"url": f"serial://{place}"})
+    battery = Suggestion(
+        Kind.BATTERY,
+        "marstek",
+        {"url": f"modbus-rtu://{place}?baudrate=115200&unit=1", "model": "venus-e-v2"},
+    )
+    detail = (
+        "A serial port. It was not opened: something else may use it. If a P1 cable, or the RS485 cable of "
+        "a Marstek E v1 or v2, is on it, test it as that."
+    )
+    return Finding(Kind.OTHER, f"Serial port {path.name}", detail, suggestions=(meter, battery))

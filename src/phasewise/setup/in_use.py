@@ -1,0 +1,69 @@
+"""The devices that the running Phasewise talks to: set-up leaves them alone."""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from phasewise.discovery import Finding, Kind
+
+DEFAULT_PORTS = {"tcp": 23, "modbus-tcp": 502}
+"""What a url without a port means to its driver."""
+
+
+class InUse(Struct, frozen=True):
+    """One device of the configuration in force."""
+
+    kind: Kind
+    name: str
+    driver: str
+    url: str | None
+    """None for a driver that has none."""
+
+
+class Places(Struct, frozen=True):
+    """Where these devices are."""
+
+    sockets: frozenset[tuple[str, int]] = frozenset()
+    """IPv4 address and port."""
+    serial: frozenset[Path] = frozenset()
+    """Links followed."""
+
+    def shares_with(self, other: "Places") -> bool:
+        """Whether any place is in both."""
+        return bool(self.sockets & other.sockets or self.serial & other.serial)
+
+
+async def places(urls: Iterable[str | None]) -> Places:
+    """Where these urls lead; a name that can't be looked up leads nowhere."""
+    sockets: set[tuple[str, int]] = set()
+    serial: set[Path] = set()
+    for url in urls:
+        parts = urlsplit(url or "")
+        if parts.hostname:
+            port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+            sockets |= {(address, port) for address in await _addresses(parts.hostname)}
+        elif parts.path:
+            serial.add(_device(unquote(parts.path)))
+    return Places(frozenset(sockets), frozenset(serial))
+
+
+def _device(path: str) -> Path:
+    return Path(path).resolve()
+
+
+async def _addresses(host: str) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
+    except (OSError, UnicodeError):
+        return []
+    return [str(address[0]) for *_, address in found]
+
+
+def finding(device: InUse) -> Finding:
+    """So that a scan shows what is there already."""
+    detail = "In use by Phasewise, so it was left alone. The dashboard shows how it is."
+    return Finding(device.kind, device.name, detail, device.driver, device.url, configured=True)
