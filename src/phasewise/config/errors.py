@@ -47,6 +47,10 @@ class ConfigError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class EditError(Exception):
+    """The text was not changed. Says why, and what to do."""
+
+
 def shown(value: object, key: str | int = "") -> str:
     """A value as it appears in a message: text in quotes, collections by kind, secrets not at all."""
     if isinstance(value, dict):
