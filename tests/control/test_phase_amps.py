@@ -1,7 +1,7 @@
 import pytest
 from control_kit import battery_settings, settings_of
 
-from phasewise.control.protection import limits_w
+from phasewise.control.protection import limits_w, rating_of
 from phasewise.model import Phase, PhaseProtection, PhaseReading
 
 AT_230_V = PhaseReading(power_w=0.0, voltage_v=230.0)
@@ -9,7 +9,7 @@ AT_230_V = PhaseReading(power_w=0.0, voltage_v=230.0)
 
 def limits(reactive_va2: float = 0.0, **protection: object) -> tuple[float, float]:
     settings = settings_of(battery_settings(), phase_protection=PhaseProtection(enabled=True, **protection))  # type: ignore[arg-type]  # keyword table
-    return limits_w(Phase.L2, AT_230_V, settings, reactive_va2)
+    return limits_w(rating_of(Phase.L2, AT_230_V, settings), settings, reactive_va2)
 
 
 def test_a_limit_in_amps_holds_each_direction_of_its_phase() -> None:

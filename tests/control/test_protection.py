@@ -21,6 +21,7 @@ from phasewise.control.protection import (
     PhaseView,
     limits_w,
     look,
+    rating_of,
     refusal,
 )
 from phasewise.model import (
@@ -143,9 +144,11 @@ def test_the_tightest_limit_counts_in_each_direction(
     reading = PhaseReading(100.0, None, 230.0)
     imports = replace(BARE, limit_import_w=(limit_w, None, None), limit_import_a=(limit_a, None, None))
     exports = replace(BARE, limit_export_w=(limit_w, None, None), limit_export_a=(limit_a, None, None))
-    of_import = limits_w(Phase.L1, reading, home(L1, phase_protection=imports), 0.0)
+    settings = home(L1, phase_protection=imports)
+    of_import = limits_w(rating_of(Phase.L1, reading, settings), settings, 0.0)
     assert of_import == pytest.approx((-25 * 230.0, most_w))
-    of_export = limits_w(Phase.L1, reading, home(L1, phase_protection=exports), 0.0)
+    settings = home(L1, phase_protection=exports)
+    of_export = limits_w(rating_of(Phase.L1, reading, settings), settings, 0.0)
     assert of_export == pytest.approx((-most_w, 25 * 230.0))
 
 

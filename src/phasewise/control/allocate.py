@@ -62,7 +62,7 @@ def one_way(units: Sequence[Unit], ground: Ground, *, up: bool) -> Room:
     """The room above (or below) the ground: no unit goes the other way."""
     at_w = ground.powers_w
     if up:
-        lo_w, hi_w = list(at_w), [max(w, unit.hi_w) for w, unit in zip(at_w, units, strict=True)]
+        lo_w, hi_w = list(at_w), [u.hi_w if u.hi_w > w else w for w, u in zip(at_w, units, strict=True)]
     else:
-        lo_w, hi_w = [min(w, unit.lo_w) for w, unit in zip(at_w, units, strict=True)], list(at_w)
-    return ground.room.again(list(at_w), lo_w, hi_w)
+        lo_w, hi_w = [u.lo_w if u.lo_w < w else w for w, u in zip(at_w, units, strict=True)], list(at_w)
+    return ground.room.above_or_below(lo_w, hi_w)

@@ -160,7 +160,11 @@ def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
         health_of.judge(health, battery, seen, snapshot.time_s, memory.estimate.load_w)
         for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
     ]
-    found_out = [h.id for was, h in zip(memory.health, healths, strict=True) if health_of.lost_trust(was, h)]
+    found_out = [
+        h.id
+        for was, h in zip(memory.health, healths, strict=True)
+        if h is not was and health_of.lost_trust(was, h)
+    ]
     memory = replace(memory, health=tuple(healths))
     if not found_out:
         return memory
@@ -349,11 +353,13 @@ def _tell(
     units: Sequence[Unit], healths: Sequence[HealthMemory], split: _Split, idle: ReasonCode | None
 ) -> tuple[BatteryDecision, ...]:
     told = []
+    usual = Command.NONE if idle is ReasonCode.STARTING else Command.SET
     for u, health, target_w, why in zip(units, healths, split.powers_w, split.reasons, strict=True):
-        if not u.commandable or idle is ReasonCode.STARTING:
+        command = usual
+        if not u.commandable:
             command = Command.NONE
-        else:
-            command = Command.WAKE if health.wake else Command.SET
+        elif health.wake and usual is not Command.NONE:
+            command = Command.WAKE
         can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
         told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why))
     return tuple(told)
@@ -377,7 +383,8 @@ def _remember(
     snapshot: Snapshot,
 ) -> Memory:
     now_s = snapshot.time_s
-    told = {b.id: b.setpoint_w for b in decision.batteries if b.command is not Command.NONE}
+    nothing = Command.NONE
+    told = {b.id: b.setpoint_w for b in decision.batteries if b.command is not nothing}
     estimated = note_commands(memory.estimate, told, now_s)
     lost = meter is Freshness.LOST
     return replace(

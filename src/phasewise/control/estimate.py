@@ -96,16 +96,20 @@ def estimate(
         if not is_usable:
             powers.append(None)
             continue
-        track = advance(_listen(known.get(battery.id), battery, at_s), at_s)
-        # How old a sample is, is only roughly known; it is not younger than its arrival.
-        latest = track if at_rest(track) else _run(track, snapshot.grid.received_s)
-        power = BatteryPower(
-            track.lo_w if track.lo_w < latest.lo_w else latest.lo_w,
-            track.hi_w if track.hi_w > latest.hi_w else latest.hi_w,
-            track.read_w,
-            latest.lo_w,
-            latest.hi_w,
-        )
+        track = _followed(known.get(battery.id), battery, at_s)
+        track_lo_w, track_hi_w = track.lo_w, track.hi_w
+        if at_rest(track):
+            power = BatteryPower(track_lo_w, track_hi_w, track.read_w, track_lo_w, track_hi_w)
+        else:
+            # How old a sample is, is only roughly known; it is not younger than its arrival.
+            latest = _run(track, snapshot.grid.received_s)
+            power = BatteryPower(
+                track_lo_w if track_lo_w < latest.lo_w else latest.lo_w,
+                track_hi_w if track_hi_w > latest.hi_w else latest.hi_w,
+                track.read_w,
+                latest.lo_w,
+                latest.hi_w,
+            )
         lo_w += power.lo_w
         hi_w += power.hi_w
         powers.append(power)
@@ -173,11 +177,17 @@ def forget_batteries(memory: EstimateMemory, ids: Collection[str]) -> EstimateMe
 
 def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: float) -> EstimateMemory:
     """Remember what each battery was told now."""
-    tracks = tuple(
-        track
-        if track.id not in setpoints_w or setpoints_w[track.id] == track.commands[-1].power_w
-        else _told(track, TimedPower(now_s, setpoints_w[track.id]))
+    told = [
+        track.id in setpoints_w and setpoints_w[track.id] != track.commands[-1].power_w
         for track in memory.tracks
+    ]
+    if not any(told):
+        return memory
+    tracks = tuple(
+        [
+            _told(track, TimedPower(now_s, setpoints_w[track.id])) if is_new else track
+            for track, is_new in zip(memory.tracks, told, strict=True)
+        ]
     )
     return replace(memory, tracks=tracks)
 
@@ -186,8 +196,11 @@ def _told(track: Track, command: TimedPower) -> Track:
     return replace(watch(track, command), commands=(*track.commands, command))
 
 
-def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track:
-    """Take in a new reading; a battery seen for the first time is taken to run as it reads."""
+def _followed(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track:
+    """The track as of `at_s`, with a new reading taken in.
+
+    A battery seen for the first time is taken to run as it reads.
+    """
     reading = battery.reading
     if reading is None or reading.ac_power_w is None:
         raise ValueError(f"battery {battery.id} is called usable but has no power reading")
@@ -203,10 +216,13 @@ def _listen(track: Track | None, battery: BatterySnapshot, at_s: float) -> Track
             read_s=time_s,
             read_w=power_w,
         )
-    if time_s <= track.read_s:
-        return track
-    pending = (*track.pending[1 - PENDING_AT_MOST :], TimedPower(time_s, power_w))
-    return replace(track, pending=pending, read_s=time_s, read_w=power_w)
+    if time_s > track.read_s:
+        if not track.pending and at_rest(track) and abs(power_w - track.lo_w) <= TELEMETRY_TOLERANCE_W:
+            # Most readings say that nothing has changed.
+            return replace(track, at_s=max(at_s, track.at_s), read_s=time_s, read_w=power_w)
+        pending = (*track.pending[1 - PENDING_AT_MOST :], TimedPower(time_s, power_w))
+        track = replace(track, pending=pending, read_s=time_s, read_w=power_w)
+    return advance(track, at_s)
 
 
 def advance(track: Track, to_s: float) -> Track:
@@ -244,8 +260,10 @@ def _run(track: Track, to_s: float) -> Track:
         hi_w = _toward(hi_w, high_w, most_w, least_w)
         lo_w = -_toward(-lo_w, -low_w, most_w, least_w)
         at_s = until_s
-    # A reading may still speak of what was in force while it was taken.
-    commands = _in_force(track, to_s - TELEMETRY_LAG_S)
+    commands = track.commands
+    if len(commands) > 1:
+        # A reading may still speak of what was in force while it was taken.
+        commands = _in_force(track, to_s - TELEMETRY_LAG_S)
     return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=commands)
 
 
@@ -292,17 +310,24 @@ def _in_force(track: Track, at_s: float) -> tuple[TimedPower, ...]:
 
 def _believe(track: Track, reading: TimedPower) -> Track:
     """Narrow the interval by a reading that was taken up to TELEMETRY_LAG_S before its time."""
-    power_w = reading.power_w
+    power_w, lo_w, hi_w = reading.power_w, track.lo_w, track.hi_w
     tolerance_w = max(TELEMETRY_TOLERANCE_W, TELEMETRY_TOLERANCE * abs(power_w))
     taken_s = reading.time_s - TELEMETRY_LAG_S
     _, low_w, high_w = _targets(track, taken_s, taken_s)
     _, low_now_w, high_now_w = _targets(track, track.at_s, track.at_s)
-    low_w, high_w = min(low_w, low_now_w), max(high_w, high_now_w)
+    low_w = low_now_w if low_now_w < low_w else low_w
+    high_w = high_now_w if high_now_w > high_w else high_w
     # Since the reading was taken the unit may have moved on, toward anything it was told.
     moved_w = RAMP_MAX_W_S * (track.at_s - taken_s)
-    top_w = max(power_w, min(high_w, power_w + moved_w)) + tolerance_w
-    bottom_w = min(power_w, max(low_w, power_w - moved_w)) - tolerance_w
-    lo_w, hi_w = max(track.lo_w, bottom_w), min(track.hi_w, top_w)
-    if lo_w > hi_w:
-        lo_w, hi_w = min(track.lo_w, power_w), max(track.hi_w, power_w)
-    return replace(track, lo_w=lo_w, hi_w=hi_w)
+    top_w, bottom_w = power_w, power_w
+    if high_w > power_w:
+        top_w = high_w if high_w < power_w + moved_w else power_w + moved_w
+    if low_w < power_w:
+        bottom_w = low_w if low_w > power_w - moved_w else power_w - moved_w
+    top_w, bottom_w = top_w + tolerance_w, bottom_w - tolerance_w
+    if (bottom_w if bottom_w > lo_w else lo_w) > (top_w if top_w < hi_w else hi_w):
+        # It contradicts what was thought possible: both are.
+        return replace(track, lo_w=min(lo_w, power_w), hi_w=max(hi_w, power_w))
+    if bottom_w <= lo_w and top_w >= hi_w:
+        return track
+    return replace(track, lo_w=bottom_w if bottom_w > lo_w else lo_w, hi_w=top_w if top_w < hi_w else hi_w)

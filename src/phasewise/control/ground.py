@@ -29,13 +29,12 @@ def ground_of(units: Sequence[Unit], orders: Orders, limits: Limits | None) -> G
     base_w = [unit.lo_w if unit.lo_w > 0.0 else (unit.hi_w if unit.hi_w < 0.0 else 0.0) for unit in units]
     if limits is None:
         return Ground(base_w, [0.0] * len(units), Room(units, base_w, base_w, base_w, None))
-    powers_w, own_lo_w, own_hi_w = [], [], []
-    for unit, rest_w in zip(units, base_w, strict=True):
-        confined = limits.confines(unit)
-        power_w = min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w) if confined else rest_w
-        powers_w.append(power_w)
-        own_lo_w.append(unit.can_lo_w if unit.can_lo_w < power_w else power_w)
-        own_hi_w.append(unit.can_hi_w if unit.can_hi_w > power_w else power_w)
+    powers_w = [
+        min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w) if limits.confines(unit) else rest_w
+        for unit, rest_w in zip(units, base_w, strict=True)
+    ]
+    own_lo_w = [u.can_lo_w if u.can_lo_w < w else w for u, w in zip(units, powers_w, strict=True)]
+    own_hi_w = [u.can_hi_w if u.can_hi_w > w else w for u, w in zip(units, powers_w, strict=True)]
     room = Room(units, powers_w, own_lo_w, own_hi_w, limits)
     relief_w = [0.0] * len(units)
     if any(_excess_w(room, limits, p) for p in range(3)):
@@ -111,10 +110,15 @@ def _relieve_with_three(room: Room, limits: Limits, orders: Orders) -> None:
 def _go_home(room: Room, base_w: Sequence[float], orders: Orders) -> None:
     """Bring confined units from what they do to where they belong, as far as is safe on every phase."""
     for up in (False, True):
+        going = [
+            i for i in room.confined if (base_w[i] > room.powers_w[i] if up else base_w[i] < room.powers_w[i])
+        ]
+        if not going:
+            continue
         left_w = min(room.all_left_w(up=up))
         for index in orders.of(up=up):
-            way_w = base_w[index] - room.powers_w[index]
-            if index in room.confined and (way_w > 0) == up and way_w != 0.0:
+            if index in going:
+                way_w = base_w[index] - room.powers_w[index]
                 free_w = room.free_w(index, up=up)
                 by_w = min(abs(way_w), free_w + left_w)
                 left_w -= max(0.0, by_w - free_w)

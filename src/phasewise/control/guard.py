@@ -18,6 +18,7 @@ from phasewise.control.order import Orders
 from phasewise.control.protection import (
     LOST_STEP,
     LOST_STEP_W,
+    ON,
     SHARES,
     PhaseView,
     forgotten,
@@ -214,13 +215,15 @@ def outcome(
         return (), guarded.alarms, guarded.memory
     relief_w = [0.0] * len(units) if steered is None else steered.relief_w
     binding = _binding(guarded, units, relief_w, steered)
+    sums_w = _sums_w(settings, powers_w)
     decided, alarms = [], list(guarded.alarms)
     for seen in guarded.views:
-        of_phase = _decided(seen, settings, powers_w, binding=binding[seen.phase.ordinal])
+        ordinal = seen.phase.ordinal
+        of_phase = _decided(seen, sums_w[ordinal], binding=binding[ordinal])
         decided.append(of_phase)
         if seen.freshness in (Freshness.LOST, Freshness.ABSENT):
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
-        elif abs(of_phase.missing_w) > MISSING_W:
+        elif of_phase.missing_w and abs(of_phase.missing_w) > MISSING_W:
             alarms.append(_overload(of_phase, settings))
         if seen.vain_on is not None:
             facts = (Fact(FactCode.SEEN_ON, seen.vain_on),)
@@ -230,12 +233,13 @@ def outcome(
                 if battery.phase.phase is seen.phase
             ]
     memory = guarded.memory
-    if any(binding) or any(relief_w) or any(memory.relief_w):
+    relieves = any(relief_w)
+    if relieves or any(binding) or memory.relief_w:
         phases = [
             replace(phase, bound_s=now_s) if binding[index] else phase
             for index, phase in enumerate(memory.phases)
         ]
-        memory = ProtectionMemory(tuple(phases), tuple(relief_w) if any(relief_w) else ())
+        memory = ProtectionMemory(tuple(phases), tuple(relief_w) if relieves else ())
     return tuple(decided), tuple(alarms), memory
 
 
@@ -248,7 +252,7 @@ def _binding(
     """Phases whose limit holds a battery back, or makes one work."""
     binding = [False, False, False]
     for index, power_w in enumerate(relief_w):
-        if abs(power_w) > RELIEF_LEAST_W:
+        if power_w and abs(power_w) > RELIEF_LEAST_W:
             for seen in guarded.views:
                 if touches(units[index].phase, seen.phase):
                     binding[seen.phase.ordinal] = True
@@ -259,14 +263,19 @@ def _binding(
     return binding
 
 
-def _decided(
-    seen: PhaseView, settings: Settings, powers_w: Sequence[float], *, binding: bool
-) -> PhaseDecision:
+def _sums_w(settings: Settings, powers_w: Sequence[float]) -> list[float]:
+    """What the batteries assigned to each phase do together on it."""
+    sums_w = [0.0, 0.0, 0.0]
+    for battery, power_w in zip(settings.batteries, powers_w, strict=True):
+        for p, share in ON[battery.phase]:
+            sums_w[p] += share * power_w
+    return sums_w
+
+
+def _decided(seen: PhaseView, sum_w: float, *, binding: bool) -> PhaseDecision:
+    """`sum_w`: of the phase's batteries."""
     if seen.load_w is None or seen.lo_w is None or seen.hi_w is None or seen.box is None:
         return PhaseDecision(seen.phase, seen.freshness)
-    sum_w = 0.0
-    for battery, power_w in zip(settings.batteries, powers_w, strict=True):
-        sum_w += SHARES[battery.phase][seen.phase.ordinal] * power_w
     grid_w = seen.load_w + sum_w
     return PhaseDecision(
         phase=seen.phase,
@@ -274,10 +283,17 @@ def _decided(
         load_w=seen.load_w,
         lo_w=seen.lo_w,
         hi_w=seen.hi_w,
-        relief_w=min(seen.box.hi_w, 0.0) + max(seen.box.lo_w, 0.0),
-        missing_w=min(seen.hi_w - grid_w, 0.0) + max(seen.lo_w - grid_w, 0.0),
+        relief_w=_outside_w(0.0, seen.box.lo_w, seen.box.hi_w),
+        missing_w=_outside_w(grid_w, seen.lo_w, seen.hi_w),
         binding=binding,
     )
+
+
+def _outside_w(power_w: float, lo_w: float, hi_w: float) -> float:
+    """How far a power would have to move to be inside; 0 where it is."""
+    if power_w > hi_w:
+        return hi_w - power_w
+    return lo_w - power_w if power_w < lo_w else 0.0
 
 
 def _overload(of_phase: PhaseDecision, settings: Settings) -> Alarm:
@@ -299,9 +315,7 @@ def fuses_used(
         return used
     passed_s = snapshot.grid_cadence_s if since_s is None else snapshot.time_s - since_s
     now = list(used)
-    for phase in settings.site.phases:
-        p = phase.ordinal
-        reading = snapshot.grid.phases[p]
+    for p, reading in enumerate(snapshot.grid.phases[: settings.site.phase_count]):
         current_a = 0.0 if reading is None else _current_a(reading, settings)
         now[p] = fuse.warmed(used[p], current_a, settings.site.main_fuse_a[p], passed_s)
     return (now[0], now[1], now[2])
@@ -310,11 +324,13 @@ def fuses_used(
 def _current_a(reading: PhaseReading, settings: Settings) -> float:
     measured_a = abs(reading.current_a or 0.0)
     real_a = abs(reading.power_w or 0.0) / voltage_of(reading, settings)
-    return max(measured_a, real_a)
+    return measured_a if measured_a > real_a else real_a
 
 
 def fuse_alarms(used: Sequence[float], settings: Settings) -> tuple[Alarm, ...]:
     """Fuses that have used up half of their thermal budget."""
+    if max(used) < fuse.WARM:
+        return ()
     return tuple(
         [
             Alarm(

@@ -44,20 +44,21 @@ def judge(
     reading = battery.reading
     if reading is None or not battery.reachable or reading.time_s <= health.judged_s:
         return health
-    health = replace(_judge_soc(health, settings, reading.soc_pct), judged_s=reading.time_s)
+    health = _judge_soc(health, settings, reading.soc_pct)
     power_w = reading.ac_power_w
     if power_w is None or not reading.controllable:
-        return replace(health, read_w=0.0)
+        return replace(health, judged_s=reading.time_s, read_w=0.0)
     commanded_w = health.commanded_w
     if commanded_w is not None:
         if reading.readback_w is not None and reading.time_s - health.commanded_s > READBACK_AFTER_S:
             lost = abs(reading.readback_w - commanded_w) > READBACK_TOLERANCE_W
-            health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
+            if lost or health.lost_setpoints or health.wake:
+                health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
         health = _judge_direction(health, commanded_w, power_w, reading.time_s)
         excluded = now_s < health.excluded_until_s
         if not excluded and reading.time_s - health.steady_since_s >= SETTLE_S:
             health = _judge_delivery(health, settings, power_w, now_s, load_w)
-    return replace(health, read_w=power_w)
+    return replace(health, judged_s=reading.time_s, read_w=power_w)
 
 
 def _judge_soc(health: HealthMemory, settings: BatterySettings, soc_pct: float | None) -> HealthMemory:
@@ -108,7 +109,8 @@ def _judge_delivery(
         return replace(health, deaf_since_s=None)
     if deaf:
         return _deaf(health, now_s)
-    health = replace(health, deaf_since_s=None)
+    if health.deaf_since_s is not None:
+        health = replace(health, deaf_since_s=None)
     if abs(commanded_w) <= SMALL_W:
         return health
     return _learn_cap(health, settings, commanded_w, abs(power_w), error_w)

@@ -16,6 +16,10 @@ from phasewise.model.memory import HealthMemory
 
 NO_POWER_W = 0.0
 
+# Python 3.11 looks a member of an enum up by a call: once per module instead of once per battery.
+HOLD = ReasonCode.HOLD
+_BATTERY_LIMIT = ReasonCode.BATTERY_LIMIT
+
 
 class Unit(Struct, frozen=True):
     """One battery as the allocator sees it. Charging positive; always lo_w <= hi_w."""
@@ -75,7 +79,7 @@ def unit(
     wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code
     if hold_w is not None:
         wish_lo_w = wish_hi_w = min(max(hold_w, lo_w), hi_w)
-        wish_lo_code = wish_hi_code = ReasonCode.HOLD
+        wish_lo_code = wish_hi_code = HOLD
     elif intent is not None:
         if intent.stop:
             wish_lo_w = wish_hi_w = NO_POWER_W
@@ -109,8 +113,8 @@ def unit(
 
 def _own_box(settings: BatterySettings, health: HealthMemory) -> tuple[float, ReasonCode, float, ReasonCode]:
     """What the battery itself can do: its limits, what it was seen to follow, its charge."""
-    lo_w, lo_code = -settings.max_discharge_w, ReasonCode.BATTERY_LIMIT
-    hi_w, hi_code = settings.max_charge_w, ReasonCode.BATTERY_LIMIT
+    lo_w, lo_code = -settings.max_discharge_w, _BATTERY_LIMIT
+    hi_w, hi_code = settings.max_charge_w, _BATTERY_LIMIT
     if health.cap_discharge_w is not None and -health.cap_discharge_w > lo_w:
         lo_w, lo_code = -health.cap_discharge_w, ReasonCode.NOT_RESPONDING
     if health.cap_charge_w is not None and health.cap_charge_w < hi_w:
@@ -128,7 +132,7 @@ def beside_held(wanted_w: float, units: Sequence[Unit]) -> float:
     A battery held at charging takes its power from the grid or the sun, not out of another battery:
     the others still cover the house, but no more.
     """
-    held_w = sum([unit.lo_w for unit in units if unit.lo_code is ReasonCode.HOLD])
+    held_w = sum([unit.lo_w for unit in units if unit.lo_code is HOLD])
     if held_w == 0.0:
         return wanted_w
     others_w = wanted_w - held_w

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from phasewise.control.limits import Unit
+from phasewise.control.limits import HOLD, Unit
 from phasewise.control.order import Orders, Preference, ordered
-from phasewise.model import BatterySettings, BatterySnapshot, ReasonCode, Settings, Snapshot, Split
+from phasewise.model import BatterySettings, BatterySnapshot, Settings, Snapshot, Split
 from phasewise.model.memory import Memory
 
 LEAST_SIZE = 1e-3
@@ -23,13 +23,12 @@ def preference(
 ) -> Preference:
     """Orders, kind of split, parts and how many work already, for one direction."""
     ids = [unit.id for unit in units]
-    priority = settings.control.priority
-    first_up, first_down = (ordered(ids, priority, charging=charging) for charging in (True, False))
-    if any(unit.lo_code is ReasonCode.HOLD for unit in units):
+    first_up = ordered(ids, settings.control.priority, charging=True)
+    first_down = first_up[::-1]
+    held = [unit.lo_code is HOLD for unit in units]
+    if any(held):
         # What the user fixed is moved last, also for relief.
-        first_up, first_down = (
-            sorted(o, key=lambda i: units[i].lo_code is ReasonCode.HOLD) for o in (first_up, first_down)
-        )
+        first_up, first_down = (sorted(o, key=held.__getitem__) for o in (first_up, first_down))
     split = settings.control.split
     in_use = 0
     if split is Split.EFFICIENT:

@@ -59,6 +59,7 @@ USUAL_VOLTAGE = (0.5, 1.5)
 """Multiples of the nominal voltage that are believed; below or above, the nominal one is used."""
 
 THIRD = 1.0 / 3.0
+NEVER_S = float("-inf")
 
 
 class PhaseBox(Struct, frozen=True):
@@ -116,11 +117,11 @@ def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) ->
         return None
     if snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
         return Fact(FactCode.CADENCE_S, round(snapshot.grid_cadence_s))
-    seen = [reading is not None and reading.power_w is not None for reading in snapshot.grid.phases]
-    ever = any(phase.seen_s > float("-inf") for phase in memory.phases)
-    if not any(seen[: settings.site.phase_count]) and not ever:
-        return Fact(FactCode.NO_PHASE_POWER)
-    return None
+    for reading in snapshot.grid.phases[: settings.site.phase_count]:
+        if reading is not None and reading.power_w is not None:
+            return None
+    ever = any(phase.seen_s > NEVER_S for phase in memory.phases)
+    return None if ever else Fact(FactCode.NO_PHASE_POWER)
 
 
 class Sighting(Struct, frozen=True):
@@ -169,7 +170,7 @@ def _seen(
 
 def _without_reading(phase: Phase, snapshot: Snapshot, before: PhaseMemory) -> tuple[PhaseView, PhaseMemory]:
     """The last telegram said nothing of this phase: its load is unknown, which is not zero."""
-    if before.seen_s == float("-inf"):
+    if before.seen_s == NEVER_S:
         return PhaseView(phase, Freshness.ABSENT), before
     fresh = freshness(snapshot.time_s - before.seen_s, snapshot.grid_cadence_s)
     if fresh is Freshness.FRESH:
@@ -186,7 +187,8 @@ def _unchanged(
     """No news: the room of the last sample stands."""
     if before.load_w is None or before.in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), before
-    lo_w, hi_w = limits_w(phase, reading, settings, max(before.reactive_va2, before.reactive_seen_va2))
+    rating = rating_of(phase, reading, settings)
+    lo_w, hi_w = limits_w(rating, settings, max(before.reactive_va2, before.reactive_seen_va2))
     assigned_w = (reading.power_w or 0.0) - before.load_w
     return PhaseView(phase, Freshness.FRESH, before.load_w, lo_w, hi_w, assigned_w=assigned_w), before
 
@@ -202,29 +204,30 @@ def _with_reading(
     power_w = reading.power_w or 0.0
     load_w = before.load_w if before.load_w is not None else power_w - flow.read_w
     # As for the total: move the estimate only as far as what the batteries may be doing demands.
-    load_w = min(max(load_w, power_w - flow.hi_w), power_w - flow.lo_w)
+    least_w, most_w = power_w - flow.hi_w, power_w - flow.lo_w
+    load_w = least_w if load_w < least_w else (most_w if load_w > most_w else load_w)
     allowance_a = snapshot.grid.current_allowance_a if snapshot.grid is not None else 0.0
-    seen_va2 = _reactive_va2(phase, reading, settings, allowance_a)
+    rating = rating_of(phase, reading, settings)
+    seen_va2 = _reactive_va2(rating, reading, allowance_a)
     reactive_va2 = before.reactive_va2
     if reactive_va2:
         reactive_va2 *= math.exp(-(snapshot.time_s - before.seen_s) / REACTIVE_DECAY_S)
     # One sample alone may pair the current of now with the power of before: it counts now, not for minutes.
-    reactive_va2 = max(reactive_va2, min(seen_va2, before.reactive_seen_va2))
-    lo_w, hi_w = limits_w(phase, reading, settings, max(reactive_va2, seen_va2))
-    never = before.seen_s == float("-inf")
-    in_a_row = SAMPLES_TO_TRUST if never else min(before.in_a_row + 1, SAMPLES_TO_TRUST)
-    remembered = PhaseMemory(
+    twice_va2 = before.reactive_seen_va2 if before.reactive_seen_va2 < seen_va2 else seen_va2
+    reactive_va2 = twice_va2 if twice_va2 > reactive_va2 else reactive_va2
+    lo_w, hi_w = limits_w(rating, settings, seen_va2 if seen_va2 > reactive_va2 else reactive_va2)
+    in_a_row = before.in_a_row
+    if in_a_row < SAMPLES_TO_TRUST:
+        in_a_row = SAMPLES_TO_TRUST if before.seen_s == NEVER_S else in_a_row + 1
+    remembered = replace(
+        before,
         seen_s=snapshot.time_s,
         in_a_row=in_a_row,
         load_w=load_w,
         reactive_va2=reactive_va2,
         reactive_seen_va2=seen_va2,
-        bound_s=before.bound_s,
-        over_s=before.over_s,
-        over_loads_w=before.over_loads_w,
-        vain_until_s=before.vain_until_s,
-        vain_on=before.vain_on,
-        vain_up=before.vain_up,
+        lo_room_w=None,
+        hi_room_w=None,
     )
     if in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), remembered
@@ -247,7 +250,7 @@ def _boxed(
         if after.lo_room_w is None or after.hi_room_w is None:
             return seen, after
         return replace(seen, box=PhaseBox(after.lo_room_w - confined_w, after.hi_room_w - confined_w)), after
-    passed_s = min(snapshot.time_s - before.seen_s, FORGET_S)
+    passed_s = snapshot.time_s - before.seen_s
     shift_w = confined_w - load_w
     room = _box(lo_w + shift_w, hi_w + shift_w, before, passed_s, snapshot)
     after = replace(after, lo_room_w=room.lo_w, hi_room_w=room.hi_w)
@@ -260,11 +263,10 @@ def _flows(settings: Settings, load: Load) -> list[_Flow]:
     for battery, power in zip(settings.batteries, load.batteries, strict=True):
         if power is None:
             continue
-        for p, share in enumerate(SHARES[battery.phase]):
-            if share:
-                lo_w[p] += share * power.lo_w
-                hi_w[p] += share * power.hi_w
-                read_w[p] += share * power.read_w
+        for p, share in ON[battery.phase]:
+            lo_w[p] += share * power.lo_w
+            hi_w[p] += share * power.hi_w
+            read_w[p] += share * power.read_w
     return [_Flow(lo_w[p], hi_w[p], read_w[p]) for p in range(3)]
 
 
@@ -278,16 +280,30 @@ def voltage_of(reading: PhaseReading, settings: Settings) -> float:
     return voltage_v
 
 
-def _reactive_va2(phase: Phase, reading: PhaseReading, settings: Settings, allowance_a: float) -> float:
+class PhaseRating(Struct, frozen=True):
+    """What a phase is measured against now."""
+
+    ordinal: int
+    voltage_v: float
+    limit_a: float
+    """What it is held at by its fuse."""
+
+
+def rating_of(phase: Phase, reading: PhaseReading, settings: Settings) -> PhaseRating:
+    return PhaseRating(phase.ordinal, voltage_of(reading, settings), operating_limit_a(phase, settings))
+
+
+def _reactive_va2(of: PhaseRating, reading: PhaseReading, allowance_a: float) -> float:
     """Square of the reactive power that the meter's current may hide, by the pessimistic reading of it."""
     if reading.current_a is None:
         return 0.0
-    power_w, voltage_v = abs(reading.power_w or 0.0), voltage_of(reading, settings)
-    apparent_va = voltage_v * (abs(reading.current_a) + allowance_a)
+    power_w = abs(reading.power_w or 0.0)
+    apparent_va = of.voltage_v * (abs(reading.current_a) + allowance_a)
     if apparent_va <= power_w:
         return 0.0
-    most_va = voltage_v * operating_limit_a(phase, settings)
-    return min(apparent_va * apparent_va - power_w * power_w, most_va * most_va)
+    most_va = of.voltage_v * of.limit_a
+    seen_va2 = apparent_va * apparent_va - power_w * power_w
+    return seen_va2 if seen_va2 < most_va * most_va else most_va * most_va
 
 
 def operating_limit_a(phase: Phase, settings: Settings) -> float:
@@ -295,20 +311,19 @@ def operating_limit_a(phase: Phase, settings: Settings) -> float:
     return settings.site.main_fuse_a[phase.ordinal] - settings.control.phase_protection.margin_a
 
 
-def limits_w(
-    phase: Phase, reading: PhaseReading, settings: Settings, reactive_va2: float
-) -> tuple[float, float]:
+def limits_w(of: PhaseRating, settings: Settings, reactive_va2: float) -> tuple[float, float]:
     """Least and most real power that a phase may carry, beside this reactive power. Import positive."""
-    protection = settings.control.phase_protection
-    voltage_v, fuse_a, p = voltage_of(reading, settings), operating_limit_a(phase, settings), phase.ordinal
+    protection, p = settings.control.phase_protection, of.ordinal
+    lo_w = _real_w(of, protection.limit_export_a[p], protection.limit_export_w[p], reactive_va2)
+    return -lo_w, _real_w(of, protection.limit_import_a[p], protection.limit_import_w[p], reactive_va2)
 
-    def most_w(limit_a: float | None, limit_w: float | None) -> float:
-        apparent_va = voltage_v * (fuse_a if limit_a is None else min(fuse_a, limit_a))
-        real_w = math.sqrt(max(0.0, apparent_va * apparent_va - reactive_va2))
-        return real_w if limit_w is None else min(real_w, limit_w)
 
-    lo_w = most_w(protection.limit_export_a[p], protection.limit_export_w[p])
-    return -lo_w, most_w(protection.limit_import_a[p], protection.limit_import_w[p])
+def _real_w(of: PhaseRating, limit_a: float | None, limit_w: float | None, reactive_va2: float) -> float:
+    """Most real power in one direction."""
+    apparent_va = of.voltage_v * (of.limit_a if limit_a is None or limit_a > of.limit_a else limit_a)
+    left_va2 = apparent_va * apparent_va - reactive_va2
+    real_w = math.sqrt(left_va2) if left_va2 > 0.0 else 0.0
+    return real_w if limit_w is None or limit_w > real_w else limit_w
 
 
 def _box(lo_w: float, hi_w: float, before: PhaseMemory, passed_s: float, snapshot: Snapshot) -> PhaseBox:
@@ -316,7 +331,7 @@ def _box(lo_w: float, hi_w: float, before: PhaseMemory, passed_s: float, snapsho
     if snapshot.time_s - before.bound_s > BOUND_S:
         return PhaseBox(lo_w, hi_w)
     fast = snapshot.grid_cadence_s <= FAST_CADENCE_S
-    part = 1.0 - math.exp(-passed_s / GIVE_BACK_S) if fast else GIVE_BACK_SLOW
+    part = 1.0 - math.exp(-min(passed_s, FORGET_S) / GIVE_BACK_S) if fast else GIVE_BACK_SLOW
     # What one limit demands now is not kept waiting by what the other demanded a moment ago.
     least_w, most_w = lo_w, max(lo_w, hi_w)
     if before.hi_room_w is not None:
@@ -358,18 +373,15 @@ def _confined_at_w(
     protection = settings.control.phase_protection
     if not protection.enabled or protection.unassigned is not UnassignedPolicy.WORST_CASE:
         return found_w
-    powers = {
-        i: power
-        for i, (battery, power) in enumerate(zip(settings.batteries, load.batteries, strict=True))
-        if battery.phase is Assignment.UNASSIGNED and power is not None
-    }
+    unassigned = [i for i, b in enumerate(settings.batteries) if not b.phase.is_assigned]
+    powers = [(i, power) for i in unassigned if (power := load.batteries[i]) is not None]
     if not powers or snapshot.grid is None:
         return found_w
     all_w = snapshot.grid.total_power_w - load.power_w
     rest_w = all_w - sum([seen.assigned_w for seen in views])
-    lo_w, hi_w = sum([p.lo_w for p in powers.values()]), sum([p.hi_w for p in powers.values()])
+    lo_w, hi_w = sum([p.lo_w for _, p in powers]), sum([p.hi_w for _, p in powers])
     part = 0.5 if hi_w <= lo_w else min(max((rest_w - lo_w) / (hi_w - lo_w), 0.0), 1.0)
-    for index, power in powers.items():
+    for index, power in powers:
         found_w[index] = power.lo_w + part * (power.hi_w - power.lo_w)
     return found_w
 
@@ -382,6 +394,11 @@ SHARES: dict[Assignment, tuple[float, float, float]] = {
     Assignment.UNASSIGNED: (0.0, 0.0, 0.0),
 }
 """Which part of a battery's power flows on each phase, as far as that is known."""
+ON: dict[Assignment, tuple[tuple[int, float], ...]] = {
+    assignment: tuple((phase, share) for phase, share in enumerate(shares) if share)
+    for assignment, shares in SHARES.items()
+}
+"""The same by phase, L1 = 0, without those on which nothing flows."""
 
 
 def touches(assignment: Assignment, phase: Phase) -> bool:

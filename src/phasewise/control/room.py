@@ -6,6 +6,7 @@ takes room on all of them; back toward that it moves for free.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -21,12 +22,34 @@ ROUNDING_W = 1e-6
 
 
 INFINITE = float("inf")
+_UNASSIGNED = Assignment.UNASSIGNED
 FULL_W = 2.0
 """A phase with less room than this has none: powers are rounded to its safe side."""
-_ORDINAL: dict[Assignment, int | None] = {
-    assignment: None if assignment.phase is None else assignment.phase.ordinal for assignment in Assignment
-}
-_NOWHERE: list[int | None] = []
+
+
+class Places(Struct, frozen=True):
+    """Which unit takes room where, by its position."""
+
+    phase: tuple[int | None, ...] = ()
+    """The single phase that it is on, L1 = 0; empty where no limits hold."""
+    three: tuple[int, ...] = ()
+    """Three-phase units."""
+    confined: tuple[int, ...] = ()
+    """Unassigned units under worst-case."""
+
+
+NOWHERE = Places()
+
+
+@lru_cache(maxsize=64)
+def places_of(assignments: tuple[Assignment, ...], worst_case: bool) -> Places:
+    """A home has the same places in every decision."""
+    by_position = list(enumerate(assignments))
+    return Places(
+        tuple([None if a.phase is None else a.phase.ordinal for a in assignments]),
+        tuple([i for i, a in by_position if a is Assignment.THREE_PHASE]),
+        tuple([i for i, a in by_position if a is Assignment.UNASSIGNED and worst_case]),
+    )
 
 
 class Limits(Struct, frozen=True):
@@ -38,7 +61,7 @@ class Limits(Struct, frozen=True):
 
     def confines(self, unit: Unit) -> bool:
         """Whether it is an unassigned unit under worst-case."""
-        return self.worst_case and unit.phase is Assignment.UNASSIGNED
+        return self.worst_case and unit.phase is _UNASSIGNED
 
 
 class Room:
@@ -46,6 +69,19 @@ class Room:
 
     `lo_w` and `hi_w` are the units' boxes for now; whoever sets them says in which direction units may go.
     """
+
+    __slots__ = (
+        "hi_w",
+        "high_w",
+        "limits",
+        "lo_w",
+        "low_w",
+        "places",
+        "powers_w",
+        "sizes",
+        "sums_w",
+        "units",
+    )
 
     def __init__(
         self,
@@ -62,41 +98,36 @@ class Room:
         self.limits = limits
         self.sizes: Sequence[float] = ()
         """Each unit's part in a split in proportion, > 0; set by whoever splits so."""
-        self.coupled = False
-        """Whether some unit takes room on several phases, so that who goes first decides how much goes."""
-        self._phase: list[int | None] = _NOWHERE
-        self._three: list[int] = []
-        self._confined: list[int] = []
+        self.places = NOWHERE
         self.low_w: list[float] = []
         """Per phase: least sum of the units on it; -inf where nothing limits it."""
         self.high_w: list[float] = []
         self.sums_w = [0.0, 0.0, 0.0]
         """Per phase: sum of the units on it."""
         if limits is not None:
-            self._place(limits)
+            self.places = places_of(tuple([unit.phase for unit in units]), limits.worst_case)
             self._bind(limits)
 
     def again(self, powers_w: list[float], lo_w: list[float], hi_w: list[float]) -> "Room":
         """A room for the same units within the same limits, with other powers and boxes."""
         room = Room(self.units, powers_w, lo_w, hi_w, None)
         if self.limits is not None:
-            room.limits, room.coupled = self.limits, self.coupled
-            room._phase, room._three, room._confined = self._phase, self._three, self._confined
+            room.limits, room.places = self.limits, self.places
             room._bind(self.limits)
         return room
 
-    def _place(self, limits: Limits) -> None:
-        """Which unit takes room where."""
-        self._phase = []
-        for index, unit in enumerate(self.units):
-            ordinal = _ORDINAL[unit.phase]
-            self._phase.append(ordinal)
-            if ordinal is None:
-                if unit.phase is Assignment.THREE_PHASE:
-                    self._three.append(index)
-                elif limits.worst_case:
-                    self._confined.append(index)
-        self.coupled = bool(self._three or self._confined)
+    def above_or_below(self, lo_w: list[float], hi_w: list[float]) -> "Room":
+        """The same room, of which nothing on a phase was moved yet, with other boxes of the units."""
+        room = Room(self.units, list(self.powers_w), lo_w, hi_w, None)
+        if self.limits is not None:
+            room.limits, room.places = self.limits, self.places
+            room.low_w, room.high_w, room.sums_w = self.low_w, self.high_w, list(self.sums_w)
+        return room
+
+    @property
+    def coupled(self) -> bool:
+        """Whether some unit takes room on several phases, so that who goes first decides how much goes."""
+        return bool(self.places.three or self.places.confined)
 
     def _bind(self, limits: Limits) -> None:
         sums_w = self.sums_w = self._sums(self.powers_w)
@@ -111,15 +142,14 @@ class Room:
 
     def put(self, powers_w: Sequence[float]) -> None:
         """Set all powers at once."""
-        for index, power_w in enumerate(powers_w):
-            if power_w != self.powers_w[index]:
-                self.move(index, power_w - self.powers_w[index])
-                self.powers_w[index] = power_w
+        self.powers_w = list(powers_w)
+        if self.limits is not None:
+            self.sums_w = self._sums(powers_w)
 
     def allows(self, powers_w: Sequence[float]) -> bool:
         """Whether these powers would leave every phase inside its box, or as near to it as it is now."""
         above_w = below_w = 0.0
-        for index in self._confined:
+        for index in self.places.confined:
             by_w = powers_w[index] - self.units[index].at_w
             if by_w > 0.0:
                 above_w += by_w
@@ -133,32 +163,32 @@ class Room:
 
     def _sums(self, powers_w: Sequence[float]) -> list[float]:
         sums_w = [0.0, 0.0, 0.0]
-        for ordinal, power_w in zip(self._phase, powers_w, strict=True):
+        for ordinal, power_w in zip(self.places.phase, powers_w, strict=True):
             if ordinal is not None:
                 sums_w[ordinal] += power_w
-        if self._three:
-            third_w = sum([powers_w[index] for index in self._three]) * THIRD
+        if self.places.three:
+            third_w = sum([powers_w[index] for index in self.places.three]) * THIRD
             sums_w = [sum_w + third_w for sum_w in sums_w]
         return sums_w
 
     def phase_of(self, index: int) -> int | None:
         """The single phase that a unit takes room on, where limits hold."""
-        return self._phase[index] if self._phase else None
+        return self.places.phase[index] if self.places.phase else None
 
     @property
     def confined(self) -> Sequence[int]:
         """Unassigned units under worst-case."""
-        return self._confined
+        return self.places.confined
 
     @property
     def three(self) -> Sequence[int]:
         """Three-phase units, where limits hold."""
-        return self._three
+        return self.places.three
 
     def strayed_w(self, *, up: bool) -> float:
         """By how much confined units are above (`up`) or below what they did at the meter's instant."""
         strayed_w = 0.0
-        for index in self._confined:
+        for index in self.places.confined:
             by_w = self.powers_w[index] - self.units[index].at_w
             if (by_w > 0.0) == up:
                 strayed_w += abs(by_w)
@@ -166,11 +196,15 @@ class Room:
 
     def left_w(self, phase: int, *, up: bool) -> float:
         """Room of one phase in one direction, >= 0; inf where nothing limits it."""
-        return self.all_left_w(up=up)[phase]
+        sum_w = self.sums_w[phase]
+        left_w = self.high_w[phase] - sum_w if up else sum_w - self.low_w[phase]
+        if self.places.confined:
+            left_w -= self.strayed_w(up=up)
+        return left_w if left_w > 0.0 else 0.0
 
     def all_left_w(self, *, up: bool) -> list[float]:
         """Room of each phase in one direction, as `left_w`."""
-        strayed_w = self.strayed_w(up=up) if self._confined else 0.0
+        strayed_w = self.strayed_w(up=up) if self.places.confined else 0.0
         found = []
         for sum_w, low_w, high_w in zip(self.sums_w, self.low_w, self.high_w, strict=True):
             left_w = (high_w - sum_w if up else sum_w - low_w) - strayed_w
@@ -194,12 +228,12 @@ class Room:
         own_w = self.own_w(index, up=up)
         if self.limits is None or own_w == 0.0:
             return own_w
-        phase = self._phase[index]
+        phase = self.places.phase[index]
         if phase is not None:
             allowed_w = self.left_w(phase, up=up)
-        elif index in self._three:
+        elif index in self.places.three:
             allowed_w = 3.0 * min(self.all_left_w(up=up))
-        elif index in self._confined:
+        elif index in self.places.confined:
             allowed_w = self.free_w(index, up=up) + min(self.all_left_w(up=up))
         else:
             return own_w
@@ -210,10 +244,10 @@ class Room:
         self.powers_w[index] += by_w
         if self.limits is None:
             return
-        phase = self._phase[index]
+        phase = self.places.phase[index]
         if phase is not None:
             self.sums_w[phase] += by_w
-        elif index in self._three:
+        elif index in self.places.three:
             for p in range(len(PHASES)):
                 self.sums_w[p] += by_w * THIRD
 
@@ -224,11 +258,11 @@ class Room:
         full = [left_w < FULL_W for left_w in self.all_left_w(up=up)]
         if not any(full):
             return ()
-        anywhere = (*self._three, *self._confined)
+        anywhere = (*self.places.three, *self.places.confined)
         return tuple(
             [
                 index
-                for index, ordinal in enumerate(self._phase)
+                for index, ordinal in enumerate(self.places.phase)
                 if (full[ordinal] if ordinal is not None else index in anywhere)
                 and self.own_w(index, up=up) >= FULL_W
             ]
@@ -253,9 +287,9 @@ class Room:
             phase = self.phase_of(index)
             if phase is not None:
                 singles[phase] += own_w
-            elif index in self._three:
+            elif index in self.places.three:
                 three += own_w
-            elif index in self._confined:
+            elif index in self.places.confined:
                 free_w = min(self.free_w(index, up=up), own_w)
                 free += free_w
                 confined += own_w - free_w

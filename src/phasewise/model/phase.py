@@ -6,17 +6,20 @@ from enum import StrEnum
 class Phase(StrEnum):
     """One line conductor of the connection."""
 
-    L1 = "L1"
-    L2 = "L2"
-    L3 = "L3"
+    L1 = "L1", 0
+    L2 = "L2", 1
+    L3 = "L3", 2
 
-    @property
-    def ordinal(self) -> int:
-        """Position in every per-phase tuple: L1 is 0."""
-        return _INDEX[self]
+    ordinal: int
+    """Position in every per-phase tuple: L1 is 0."""
 
+    def __new__(cls, value: str, ordinal: int) -> "Phase":
+        """A plain attribute: it is asked for dozens of times per decision."""
+        phase = str.__new__(cls, value)
+        phase._value_ = value
+        phase.ordinal = ordinal
+        return phase
 
-_INDEX = {Phase.L1: 0, Phase.L2: 1, Phase.L3: 2}
 
 PHASES: tuple[Phase, Phase, Phase] = (Phase.L1, Phase.L2, Phase.L3)
 
