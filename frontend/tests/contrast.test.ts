@@ -8,7 +8,7 @@ const TEXT = 4.5;
 const GRAPHICS = 3;
 
 const css = readFileSync("src/app.css", "utf8");
-const [light = "", dark = ""] = css.split("@media (prefers-color-scheme: dark)");
+const [light = "", dark = ""] = css.split(':root[data-theme="dark"]');
 
 const TEXT_PAIRS: [string, string][] = [
   ...["ink", "ink-2", "accent", "ok", "warning", "alarm"].map((ink): [string, string] => [ink, "surface"]),
@@ -18,11 +18,20 @@ const TEXT_PAIRS: [string, string][] = [
     ["ink", `${tone}-bg`],
   ]),
   ["on-accent", "accent"],
+  ["accent", "accent-bg"],
+  ["ink", "well"],
   ["surface", "alarm"],
 ];
-const GRAPHICS_PAIRS: [string, string][] = ["import", "export", "accent", "warning", "alarm", "mark"].map(
-  (tone) => [tone, "well"],
-);
+const GRAPHICS_PAIRS: [string, string][] = [
+  ...["import", "export", "pv", "battery", "accent", "warning", "alarm", "mark"].map((tone): [string, string] => [
+    tone,
+    "well",
+  ]),
+  ...["l1", "l2", "l3", "house", "pv", "battery", "import", "export"].map((tone): [string, string] => [
+    tone,
+    "surface",
+  ]),
+];
 
 function luminance(hex: string): number {
   const [r, g, b] = [1, 3, 5].map((at) => {

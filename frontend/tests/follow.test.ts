@@ -33,7 +33,7 @@ beforeEach(() => {
     "fetch",
     vi.fn(async () => new Response('{"detail": "An access token is needed."}', { status: 401 })),
   );
-  stop = follow((newestFeed) => (feed = newestFeed));
+  stop = follow("nl", (newestFeed) => (feed = newestFeed));
 });
 
 afterEach(() => {
@@ -47,6 +47,10 @@ test("states arrive and replace each other", () => {
   deliver("two");
   expect(feed.state?.site).toBe("two");
   expect(feed.link.status).toBe("live");
+});
+
+test("the stream is asked for in the language of the page", () => {
+  expect(newest().url).toBe("api/v1/stream?lang=nl");
 });
 
 test("what is no JSON is no news", async () => {

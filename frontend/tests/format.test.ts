@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { told } from "../src/lib/battery";
 import {
   amps,
   batteryWord,
@@ -12,7 +13,6 @@ import {
   percent,
   power,
   since,
-  told,
   volts,
 } from "../src/lib/format";
 

@@ -47,7 +47,9 @@ def daemon() -> Iterator[FakeDaemon]:
 
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Amsterdam")
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="Europe/Amsterdam"
+    )
     context.set_default_timeout(10_000)
     yield context
     context.close()

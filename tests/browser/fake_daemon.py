@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -34,6 +35,13 @@ class FakeDaemon:
         self.refusal: tuple[int, str] | None = None
         """Status and detail that every change is answered with; None = changes succeed."""
         self.saved: dict[str, Any] = {"persisted": True, "detail": None}
+        self.answers: dict[str, Any] = {
+            "api/v1/session": {"role": "owner", "login_needed": False},
+            "api/v1/setup": {"mode": "running"},
+        }
+        """What a GET of each path is answered with, as JSON; 404 for a path that is not here."""
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        """Path and parameters of each GET of the API."""
         self.silent = False
         """The stream stays open and says nothing."""
         self.down = False
@@ -68,10 +76,14 @@ class _Handler(BaseHTTPRequestHandler):
         path = self._path()
         if path is None:
             return
+        if path.startswith("api/"):
+            self.daemon.asked.append((path, dict(parse_qsl(urlsplit(self.path).query))))
         if path == "api/v1/state":
             self._answer(200, "application/json", msgspec.json.encode(self.daemon.state))
         elif path == "api/v1/stream":
             self._stream()
+        elif path in self.daemon.answers:
+            self._answer(200, "application/json", json.dumps(self.daemon.answers[path]).encode())
         else:
             self._file(path or "index.html")
 
@@ -79,6 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._change()
 
     def do_PUT(self) -> None:
+        self._change()
+
+    def do_POST(self) -> None:
+        self._change()
+
+    def do_DELETE(self) -> None:
         self._change()
 
     def _change(self) -> None:
@@ -98,8 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.daemon.down:
             self.close_connection = True
             return None
-        if self.path.startswith(PREFIX):
-            return self.path.removeprefix(PREFIX)
+        path = urlsplit(self.path).path
+        if path.startswith(PREFIX):
+            return path.removeprefix(PREFIX)
         self._answer(404, "text/plain", b"outside of the prefix")
         return None
 

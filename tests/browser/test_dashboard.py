@@ -108,7 +108,7 @@ def test_shows_each_battery_with_its_phase_beside_its_name(page: Page) -> None:
         card = page.get_by_role("region", name=group, exact=True).get_by_role("article", name=name)
         expect(card.locator("header")).to_have_text(re.compile(rf"^\s*{name}\s*{label}\s*$"))
     garage = battery_card(page, "Garage")
-    for text in ("78 %", "Charging", "1.24 kW", "told to charge 1.25 kW"):
+    for text in ("78%", "Charging", "1.24 kW", "told to charge 1.25 kW"):
         expect(garage).to_contain_text(text)
     expect(battery_card(page, "Shed").get_by_role("list", name="Why")).to_have_text(
         "It is full: 300 W less than wanted."

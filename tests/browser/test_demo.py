@@ -66,7 +66,7 @@ def _card(page: Page, name: str):
 def test_each_battery_shows_its_phase_and_the_user_changes_it(live_page: Page, demo: Demo) -> None:
     for name, label in {"Garage": "L1", "Attic": "L2", "Shed": "Unassigned"}.items():
         expect(_card(live_page, name).locator("header")).to_have_text(re.compile(rf"{name}\s*{label}"))
-    expect(_card(live_page, "Garage")).to_contain_text("46 %")
+    expect(_card(live_page, "Garage")).to_contain_text("46%")
     card = _card(live_page, "Shed")
     card.get_by_role("button", name=re.compile("^Phase of")).click()
     card.get_by_label(re.compile("Which phase")).select_option(label="L3")

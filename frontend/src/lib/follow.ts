@@ -1,6 +1,6 @@
 /** Follows the live stream, for as long as the page is open: connects, watches, reconnects. */
 
-import { fetchState, STREAM_URL } from "./api";
+import { fetchState, streamUrl } from "./api";
 import { isRetryDue, newLink, next, type Link, type LinkEvent } from "./link";
 import type { SystemState } from "./state";
 
@@ -15,8 +15,8 @@ export interface Feed {
   problem: string | null;
 }
 
-/** Reports each change of the feed until the returned function is called. */
-export function follow(report: (feed: Feed) => void): () => void {
+/** Reports each change of the feed, with texts in that language, until the returned function is called. */
+export function follow(language: string, report: (feed: Feed) => void): () => void {
   let feed: Feed = { link: newLink(Date.now()), state: null, problem: null };
   let source: EventSource | null = null;
 
@@ -39,7 +39,7 @@ export function follow(report: (feed: Feed) => void): () => void {
   function open(): void {
     advance("attempt");
     void ask();
-    source = new EventSource(STREAM_URL);
+    source = new EventSource(streamUrl(language));
     source.onmessage = (message: MessageEvent<string>) => {
       const state = parsed(message.data);
       if (state === null) return;
@@ -50,8 +50,10 @@ export function follow(report: (feed: Feed) => void): () => void {
 
   /** The stream tells no reason when it is refused; a plain request does. */
   async function ask(): Promise<void> {
-    const fetched = await fetchState();
-    if (feed.link.status !== "live") update({ problem: null, ...fetched });
+    const answer = await fetchState(language);
+    if (feed.link.status === "live") return;
+    if (answer.ok) update({ state: answer.body, problem: null });
+    else update({ problem: answer.status === null ? null : answer.problem });
   }
 
   function tick(): void {

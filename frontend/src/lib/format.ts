@@ -1,56 +1,94 @@
-/** Numbers and names as people read them. An unknown value is a dash, never 0. */
+/** Numbers and names as people read them, in the user's language and locale. An unknown value is a dash, never 0. */
+
+import { i18n, t } from "./i18n";
 
 export const DASH = "–";
 
 /** Below this a power shows as "0 W", so no direction is named. */
 const ZERO_W = 0.5;
 
+/** Making a formatter takes a hundred times as long as using one, and the page uses dozens each second. */
+const numberFormats = new Map<string, Intl.NumberFormat>();
+
+/** A number with exactly that many digits after the decimal point or comma. */
+export function number(value: number, digits = 0): string {
+  const key = `${i18n.locale} ${digits}`;
+  let format = numberFormats.get(key);
+  if (format === undefined) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    format = new Intl.NumberFormat(i18n.locale, options);
+    numberFormats.set(key, format);
+  }
+  return format.format(value);
+}
+
 /** The magnitude of a power; the direction is said in words. */
 export function power(w: number | null): string {
   if (w === null) return DASH;
   const magnitude = Math.abs(w);
   // Rounded first: 999.6 W is 1.00 kW, not 1000 W.
-  return Math.round(magnitude) < 1000 ? `${Math.round(magnitude)} W` : `${(magnitude / 1000).toFixed(2)} kW`;
+  return Math.round(magnitude) < 1000 ? `${number(magnitude)} W` : `${number(magnitude / 1000, 2)} kW`;
+}
+
+/** An amount of energy. */
+export function energy(wh: number | null): string {
+  if (wh === null) return DASH;
+  const magnitude = Math.abs(wh);
+  if (Math.round(magnitude) < 1000) return `${number(wh)} Wh`;
+  return `${number(wh / 1000, magnitude < 99_950 ? 1 : 0)} kWh`;
 }
 
 /** A current with the resolution that the meter has: many give whole amps. */
 export function amps(a: number | null): string {
-  if (a === null) return DASH;
-  return `${Number.isInteger(a) ? a : a.toFixed(1)} A`;
+  return a === null ? DASH : `${number(a, Number.isInteger(a) ? 0 : 1)} A`;
 }
 
 export function volts(v: number | null): string {
-  return v === null ? DASH : `${Math.round(v)} V`;
+  return v === null ? DASH : `${number(v)} V`;
 }
 
+export function celsius(degrees: number | null): string {
+  return degrees === null ? DASH : `${number(degrees)} °C`;
+}
+
+/** 0 to 100, as the language writes it: "46%", "46 %". */
 export function percent(pct: number | null): string {
-  return pct === null ? DASH : `${Math.round(pct)} %`;
+  if (pct === null) return DASH;
+  return new Intl.NumberFormat(i18n.locale, { style: "percent" }).format(Math.round(pct) / 100);
+}
+
+export function euros(eur: number | null): string {
+  if (eur === null) return DASH;
+  return new Intl.NumberFormat(i18n.locale, { style: "currency", currency: "EUR" }).format(eur);
+}
+
+/** What a kilowatt-hour costs. */
+export function price(eurKwh: number | null): string {
+  return eurKwh === null ? DASH : `${number(eurKwh * 100, 1)} ct/kWh`;
 }
 
 export function gridWord(w: number | null): string {
-  return direction(w, "Importing", "Exporting", "Balanced");
+  return direction(w, t.common.importing, t.common.exporting, t.common.balanced);
 }
 
 export function batteryWord(w: number | null): string {
-  return direction(w, "Charging", "Discharging", "Idle");
+  return direction(w, t.common.charging, t.common.discharging, t.common.idle);
 }
 
 /** What the house does without its batteries: solar power can exceed what it uses. */
 export function houseWord(w: number | null): string {
-  return direction(w, "Using", "Surplus", "Using");
+  return direction(w, t.common.using, t.common.surplus, t.common.using);
 }
 
 function direction(w: number | null, positive: string, negative: string, zero: string): string {
-  if (w === null) return "Unknown";
-  if (Math.abs(w) < ZERO_W) return zero;
+  if (w === null) return t.common.unknown;
+  if (isZero(w)) return zero;
   return w > 0 ? positive : negative;
 }
 
-/** What a battery was told last, in words. */
-export function told(w: number | null): string {
-  if (w === null) return `told ${DASH}`;
-  if (Math.abs(w) < ZERO_W) return "told to stay at 0 W";
-  return `told to ${w > 0 ? "charge" : "discharge"} ${power(w)}`;
+/** Whether a power shows as "0 W". */
+export function isZero(w: number): boolean {
+  return Math.abs(w) < ZERO_W;
 }
 
 /** A duration in its largest whole unit. */
@@ -58,22 +96,31 @@ export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
-  const days = Math.floor(seconds / 86_400);
-  return days === 1 ? "1 day" : `${days} days`;
+  return t.common.days(Math.floor(seconds / 86_400));
 }
 
-/** The time of day in the browser's time zone, 24 hours; a dash for what is no date. */
+/** The time of day with seconds, 24 hours; a dash for what is no date. */
 export function clock(iso: string): string {
-  return dated(iso, (date) => date.toLocaleTimeString("en-GB"));
+  return dated(iso, (date) => timeOfDay(date, true));
 }
 
 /** When something began: the time of day, with the date when that was not today. */
 export function since(iso: string, now: Date): string {
   return dated(iso, (date) => {
-    const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    if (date.toDateString() === now.toDateString()) return time;
-    return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
+    const time = timeOfDay(date);
+    return date.toDateString() === now.toDateString() ? time : `${day(date)}, ${time}`;
   });
+}
+
+/** "13:55": 24 hours in every language, as on a meter. */
+export function timeOfDay(date: Date, seconds = false): string {
+  const options: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return date.toLocaleTimeString(i18n.locale, seconds ? { ...options, second: "2-digit" } : options);
+}
+
+/** "21 Jun". */
+export function day(date: Date): string {
+  return date.toLocaleDateString(i18n.locale, { day: "numeric", month: "short" });
 }
 
 function dated(iso: string, render: (date: Date) => string): string {
@@ -83,6 +130,5 @@ function dated(iso: string, render: (date: Date) => string): string {
 
 /** "a", "a and b", "a, b and c". */
 export function list(names: string[]): string {
-  if (names.length < 2) return names.join("");
-  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return new Intl.ListFormat(i18n.locale, { type: "conjunction" }).format(names);
 }

@@ -1,0 +1,33 @@
+import type { common as English } from "../en/common";
+import { plural } from "../locale.svelte";
+
+export const common: typeof English = {
+  importing: "Bezug",
+  exporting: "Einspeisung",
+  balanced: "Ausgeglichen",
+  charging: "Lädt",
+  discharging: "Entlädt",
+  idle: "In Ruhe",
+  using: "Verbrauch",
+  surplus: "Überschuss",
+  unknown: "Unbekannt",
+  unassigned: "Nicht zugeordnet",
+  threePhase: "Dreiphasig",
+  save: "Speichern",
+  saving: "Wird gespeichert…",
+  cancel: "Abbrechen",
+  close: "Schließen",
+  back: "Zurück",
+  next: "Weiter",
+  change: "Ändern",
+  retry: "Erneut versuchen",
+  loading: "Wird geladen…",
+  days: (n) => plural(n, "{n} Tag", "{n} Tage"),
+  notChanged: (problem) => `Nicht geändert: ${problem}`,
+  untilRestart: "Wirksam, aber nur bis Phasewise neu startet.",
+  noAnswer: "Phasewise hat nicht geantwortet. Ob die Änderung wirkt, ist daher nicht bekannt.",
+  silent: "Phasewise antwortet nicht.",
+  refused: (status) => `Phasewise hat das abgelehnt (HTTP ${status}).`,
+  viewerHint: "Du bist nur zum Ansehen angemeldet. Melde dich als Eigentümer an, um das zu ändern.",
+  lostHint: "Nicht möglich, solange die Verbindung zu Phasewise unterbrochen ist.",
+};

@@ -1,0 +1,5 @@
+import type { history as English } from "../en/history";
+
+export const history: typeof English = {
+  title: "Verlauf",
+};

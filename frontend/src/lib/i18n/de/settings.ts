@@ -1,0 +1,5 @@
+import type { settings as English } from "../en/settings";
+
+export const settings: typeof English = {
+  title: "Einstellungen",
+};

@@ -1,0 +1,5 @@
+import type { setup as English } from "../en/setup";
+
+export const setup: typeof English = {
+  title: "Phasewise einrichten",
+};

@@ -1,0 +1,51 @@
+import type { shell as English } from "../en/shell";
+import { plural } from "../locale.svelte";
+
+export const shell: typeof English = {
+  views: {
+    live: "Live",
+    strategy: "Strategie",
+    history: "Verlauf",
+    why: "Warum",
+    settings: "Optionen",
+    setup: "Einrichtung",
+  },
+  navigation: "Ansichten",
+  skip: "Zum Inhalt",
+  liveAt: "Live,",
+  lastSeen: "Zuletzt gesehen",
+  connecting: "Verbindung zu Phasewise wird hergestellt…",
+  noSubstitute: "Es ersetzt keine Sicherung.",
+  lost: {
+    title: "Verbindung zu Phasewise unterbrochen",
+    old: (time) => `Was du unten siehst, ist von ${time} und stimmt vielleicht nicht mehr.`,
+    check: "Läuft Phasewise, und ist dieses Gerät im selben Netz?",
+    retrying: "Es wird von selbst weiter versucht.",
+    reload: "Seite neu laden",
+  },
+  alarms: {
+    title: "Alarme",
+    info: "Hinweis",
+    warning: "Warnung",
+    alarm: "Alarm",
+    since: (time) => `Seit ${time}.`,
+    acknowledge: "Gesehen",
+    acknowledgeOne: (text) => `Gesehen: ${text}`,
+    acknowledged: "Gesehen",
+    acknowledgedCount: (n) => plural(n, "{n} gesehen", "{n} gesehen"),
+    notificationTitle: (site) => `Phasewise, ${site}`,
+  },
+  display: {
+    title: "Anzeige",
+    language: "Sprache",
+    theme: "Farben",
+    themes: { auto: "Wie dieses Gerät", light: "Hell", dark: "Dunkel" },
+    density: "Größe",
+    densities: { normal: "Normal", wall: "Groß, für ein Tablet an der Wand" },
+    notify: "Alarme auf diesem Gerät melden",
+    notifyHelp: "Solange diese Seite in einem Tab offen ist. Nur Warnungen und Alarme.",
+    notifyInsecure: "Browser erlauben das nur bei einer Adresse mit HTTPS.",
+    notifyDenied: "Dieser Browser darf keine Mitteilungen dieser Seite zeigen. Ändere das im Browser.",
+    logout: "Abmelden",
+  },
+};

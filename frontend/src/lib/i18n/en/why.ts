@@ -1,0 +1,3 @@
+export const why = {
+  title: "Why did it do that?",
+};

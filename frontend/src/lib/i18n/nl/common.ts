@@ -1,0 +1,33 @@
+import type { common as English } from "../en/common";
+import { plural } from "../locale.svelte";
+
+export const common: typeof English = {
+  importing: "Afname",
+  exporting: "Teruglevering",
+  balanced: "In balans",
+  charging: "Laadt",
+  discharging: "Ontlaadt",
+  idle: "In rust",
+  using: "Verbruik",
+  surplus: "Overschot",
+  unknown: "Onbekend",
+  unassigned: "Niet toegewezen",
+  threePhase: "Driefasig",
+  save: "Opslaan",
+  saving: "Opslaan…",
+  cancel: "Annuleren",
+  close: "Sluiten",
+  back: "Terug",
+  next: "Volgende",
+  change: "Wijzigen",
+  retry: "Opnieuw proberen",
+  loading: "Laden…",
+  days: (n) => plural(n, "{n} dag", "{n} dagen"),
+  notChanged: (problem) => `Niet gewijzigd: ${problem}`,
+  untilRestart: "Dit werkt, maar alleen tot Phasewise opnieuw start.",
+  noAnswer: "Phasewise gaf geen antwoord, dus het is niet zeker of dit gelukt is.",
+  silent: "Phasewise geeft geen antwoord.",
+  refused: (status) => `Phasewise weigerde dit (HTTP ${status}).`,
+  viewerHint: "Je bent ingelogd om mee te kijken. Log in als eigenaar om dit te wijzigen.",
+  lostHint: "Niet mogelijk zolang de verbinding met Phasewise weg is.",
+};

@@ -1,0 +1,51 @@
+import type { shell as English } from "../en/shell";
+import { plural } from "../locale.svelte";
+
+export const shell: typeof English = {
+  views: {
+    live: "Live",
+    strategy: "Strategie",
+    history: "Historie",
+    why: "Waarom",
+    settings: "Instellingen",
+    setup: "Installatie",
+  },
+  navigation: "Onderdelen",
+  skip: "Naar de inhoud",
+  liveAt: "Live,",
+  lastSeen: "Laatst gezien",
+  connecting: "Verbinden met Phasewise…",
+  noSubstitute: "Het vervangt geen zekering.",
+  lost: {
+    title: "Verbinding met Phasewise verbroken",
+    old: (time) => `Wat je hieronder ziet is van ${time} en klopt misschien niet meer.`,
+    check: "Draait Phasewise, en zit dit apparaat op hetzelfde netwerk?",
+    retrying: "Er wordt vanzelf opnieuw geprobeerd.",
+    reload: "Pagina opnieuw laden",
+  },
+  alarms: {
+    title: "Alarmen",
+    info: "Melding",
+    warning: "Waarschuwing",
+    alarm: "Alarm",
+    since: (time) => `Sinds ${time}.`,
+    acknowledge: "Gezien",
+    acknowledgeOne: (text) => `Gezien: ${text}`,
+    acknowledged: "Gezien",
+    acknowledgedCount: (n) => plural(n, "{n} gezien", "{n} gezien"),
+    notificationTitle: (site) => `Phasewise, ${site}`,
+  },
+  display: {
+    title: "Weergave",
+    language: "Taal",
+    theme: "Kleuren",
+    themes: { auto: "Zoals dit apparaat", light: "Licht", dark: "Donker" },
+    density: "Grootte",
+    densities: { normal: "Normaal", wall: "Groot, voor een tablet aan de muur" },
+    notify: "Meld alarmen op dit apparaat",
+    notifyHelp: "Zolang deze pagina in een tabblad openstaat. Alleen waarschuwingen en alarmen.",
+    notifyInsecure: "Browsers staan dit alleen toe op een adres met HTTPS.",
+    notifyDenied: "Deze browser mag van jou geen meldingen van deze pagina tonen. Wijzig dat in de browser.",
+    logout: "Uitloggen",
+  },
+};

@@ -1,0 +1,5 @@
+import type { why as English } from "../en/why";
+
+export const why: typeof English = {
+  title: "Waarom deed het dat?",
+};
