@@ -227,6 +227,10 @@ class Application:
             raise OverrideError(f"override.hold.until: '{hold.until}' is in the past")
         return Override(hold_power_w=hold.power_w, hold_until_utc_s=until_s)
 
+    def acknowledge_alarm(self, code: str, subject: str | None) -> None:
+        """Somebody knows of an alarm that stands: the state says so until it ends."""
+        self.engine.acknowledge_alarm(code, subject)
+
     def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
         """Switch a boolean input, until it expires or Phasewise restarts."""
         self.engine.set_input(name, on=on, expires_s=expires_s)

@@ -245,6 +245,7 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
     assert set(paths) == {
         "/api/v1/state",
         "/api/v1/stream",
+        "/api/v1/alarms/acknowledge",
         "/api/v1/recording",
         "/api/v1/batteries/{id}",
         "/api/v1/batteries/{id}/identify",

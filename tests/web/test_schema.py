@@ -31,6 +31,7 @@ WITH_BODY = (
     "PATCH /api/v1/batteries/{id}",
     "PUT /api/v1/inputs/{name}",
     "PUT /api/v1/strategy",
+    "POST /api/v1/alarms/acknowledge",
     "POST /api/v1/login",
 )
 WRITES = (*WITH_BODY, "POST /api/v1/batteries/{id}/identify", "DELETE /api/v1/identify")

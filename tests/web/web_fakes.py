@@ -11,6 +11,7 @@ from phasewise.engine.controls import (
     NotSavedError,
     OverrideError,
     Saved,
+    UnknownAlarmError,
     UnknownBatteryError,
     UnknownInputError,
     UnknownStrategyError,
@@ -133,6 +134,7 @@ class FakeControls:
         self.phases: dict[str, Assignment] = {"m1": Assignment.L1, "m2": Assignment.UNASSIGNED}
         self.overrides: dict[str, Hold | bool] = {}
         self.inputs: dict[str, tuple[bool, float | None]] = {}
+        self.acknowledged: list[tuple[str, str | None]] = []
         self.strategy = "self-consumption"
         self.identifying: str | None = None
         self.writable = True
@@ -164,6 +166,12 @@ class FakeControls:
         if self.identifying is None:
             raise IdentifyError("No phase is being identified.")
         self.identifying = None
+
+    def acknowledge_alarm(self, code: str, subject: str | None) -> None:
+        state = self.live.current
+        if state is None or (code, subject) not in [(a.code, a.subject) for a in state.alarms]:
+            raise UnknownAlarmError(f"no alarm {code!r} stands")
+        self.acknowledged.append((code, subject))
 
     async def set_phase(self, battery_id: str, phase: Assignment) -> Saved:
         if battery_id not in self.phases:

@@ -26,6 +26,10 @@ class UnknownInputError(ControlError):
     """The configuration names no input of that name. The text lists those it does."""
 
 
+class UnknownAlarmError(ControlError):
+    """No such alarm stands."""
+
+
 class OverrideError(ControlError):
     """What is asked of a battery makes no sense. The text says why, and what is allowed."""
 
@@ -110,6 +114,13 @@ class Controls(Protocol):
 
         A power that is held; or whether it is in service, as the strategy says.
         Raises UnknownBatteryError, OverrideError, NotSavedError.
+        """
+        ...
+
+    def acknowledge_alarm(self, code: str, subject: str | None) -> None:
+        """Somebody knows of an alarm that stands: the state says so until it ends.
+
+        Raises UnknownAlarmError.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from phasewise.control.freshness import MeterWatch, Verdict, admit
 from phasewise.control.protection import SLOWEST_CADENCE_S
 from phasewise.control.strategies import Strategy
 from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
-from phasewise.engine.alarms import AlarmBook
+from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.habit import Habit
@@ -89,7 +89,9 @@ class Engine:
         self._decisions = 0
         self._decide_seconds = 0.0
         self._decided_s = float("-inf")
-        self._book = AlarmBook()
+        self._book = AlarmBook(self._alarm_changed)
+        self.alarm_listeners: list[Callable[[Standing], None]] = []
+        """Hear of each alarm as it rises and as it ends."""
         self._identification = Identification()
         self._inputs = Inputs()
         self._habit = Habit()
@@ -274,6 +276,13 @@ class Engine:
             )
         )
 
+    def _alarm_changed(self, standing: Standing) -> None:
+        for listener in self.alarm_listeners:
+            try:
+                listener(standing)
+            except Exception:  # who listens must never decide over what is controlled
+                log.exception("an alarm was not passed on", alarm=standing.alarm.code)
+
     def _alarms(self, snapshot: Snapshot) -> list[Alarm]:
         now_s = snapshot.time_s
         found = list(self.extra_alarms.values())
@@ -307,6 +316,14 @@ class Engine:
         """Abort the run, or take its result away. Raises IdentifyError."""
         self._identification.end(self._clock.now_s())
         self._cycle(grid_is_new=False)
+
+    def acknowledge_alarm(self, code: str, subject: str | None) -> None:
+        """Somebody knows of an alarm that stands. Raises UnknownAlarmError."""
+        standing = self._book.acknowledge(code, subject)
+        log.info("alarm acknowledged", alarm=code, subject=subject)
+        if self.live.current is not None:
+            shown = alarm_states(standing, self.settings)
+            self.live.publish(msgspec.structs.replace(self.live.current, alarms=shown))
 
     def set_input(self, name: str, *, on: bool, expires_s: float | None) -> None:
         """Switch a boolean input; in effect at the next sample. Raises UnknownInputError."""

@@ -8,6 +8,7 @@ from phasewise import __version__
 from phasewise.control.freshness import freshness
 from phasewise.control.protection import operating_limit_a
 from phasewise.control.support import support
+from phasewise.engine.alarms import Standing
 from phasewise.engine.outlook import Outlook
 from phasewise.engine.state import (
     AlarmState,
@@ -30,7 +31,6 @@ from phasewise.engine.state import (
 from phasewise.explain import Text, alarm_text, reason_text
 from phasewise.mapping.plausibility import Finding, evidence_text
 from phasewise.model import (
-    Alarm,
     AlarmCode,
     BatteryDecision,
     BatterySettings,
@@ -55,7 +55,7 @@ def system_state(
     *,
     strategies: tuple[str, ...],
     applied_w: Mapping[str, float | None],
-    alarms: Iterable[tuple[Alarm, float]],
+    alarms: Iterable[Standing],
     found: Iterable[Finding] = (),
     identify: IdentifyState | None = None,
     outlook: Outlook | None = None,
@@ -125,18 +125,19 @@ def _prices(snapshot: Snapshot, outlook: Outlook) -> PricesState:
     )
 
 
-def alarm_states(alarms: Iterable[tuple[Alarm, float]], settings: Settings) -> tuple[AlarmState, ...]:
-    """Alarms as shown, each with the Unix time since when it stands."""
+def alarm_states(alarms: Iterable[Standing], settings: Settings) -> tuple[AlarmState, ...]:
+    """Alarms as shown."""
     names = {b.id: b.name for b in settings.batteries}
     return tuple(
         AlarmState(
-            code=alarm.code.value,
-            severity=alarm.severity.value,
-            subject=alarm.subject,
-            text=Text(alarm_text, alarm, names=names),
-            since=_iso(since_s),
+            code=standing.alarm.code.value,
+            severity=standing.alarm.severity.value,
+            subject=standing.alarm.subject,
+            text=Text(alarm_text, standing.alarm, names=names),
+            since=_iso(standing.since_utc_s),
+            acknowledged=standing.acknowledged,
         )
-        for alarm, since_s in alarms
+        for standing in alarms
     )
 
 

@@ -12,17 +12,19 @@ from phasewise.engine.controls import (
     Controls,
     NotSavedError,
     OverrideError,
+    UnknownAlarmError,
     UnknownBatteryError,
     UnknownInputError,
     UnknownStrategyError,
 )
-from phasewise.web import api
+from phasewise.web import alarms, api
 from phasewise.web.access import Access, Doorkeeper
 from phasewise.web.dashboard import STATIC_DIR, dashboard_router
 from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
 from phasewise.web.stream import StateEncoder
 
 _STATUS_OF: dict[type[ControlError], int] = {
+    UnknownAlarmError: 404,
     UnknownBatteryError: 404,
     UnknownInputError: 404,
     UnknownStrategyError: 422,
@@ -47,6 +49,7 @@ def create_app(controls: Controls, *, access: Access, static_dir: Path = STATIC_
     app.state.encoder = StateEncoder()
     app.state.doorkeeper = doorkeeper
     app.include_router(api.router)
+    app.include_router(alarms.router)
     app.include_router(dashboard_router(static_dir))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ControlError, _not_done)
