@@ -12,6 +12,10 @@ from msgspec import Struct
 from phasewise.model.decision import Alarm, ReasonCode, Severity
 
 
+MORE = "..."
+"""In a list of keys: there are more."""
+
+
 def _kind(name: str) -> str:
     """`ReliefBegan` -> `relief-began`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
@@ -105,8 +109,9 @@ class ReliefBegan(_Event, frozen=True):
     """A phase is outside its limits, or would be, and its batteries work against it."""
 
     current_a: float | None
-    """By the meter: importing positive; None where it does not tell."""
+    """By the meter, the highest so far, in either direction, >= 0; None where it does not tell."""
     limit_a: float
+    """In the direction that counts, >= 0."""
     relief_w: float
     """What is asked of its batteries, charging positive."""
     helpers: tuple[Helper, ...]

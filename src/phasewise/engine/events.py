@@ -1,0 +1,439 @@
+"""What happened, for the why-log: events derived from one decision to the next.
+
+Facts only; `explain` makes sentences of them. What begins and ends is followed as spells, so that nothing
+that flickers fills the log.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from phasewise.control.choose import LOAD_NOTE
+from phasewise.control.decide import SAFE
+from phasewise.control.protection import operating_limit_a
+from phasewise.engine.settings_events import effective, override_event, phase_name, settings_events
+from phasewise.engine.spells import Settled, Spells
+from phasewise.engine.state import IdentifyState
+from phasewise.model import (
+    Alarm,
+    AlarmCode,
+    BatterySettings,
+    Decision,
+    Override,
+    Phase,
+    PhaseDecision,
+    ReasonCode,
+    Settings,
+    Severity,
+    Snapshot,
+)
+from phasewise.model.event import (
+    AlarmAcknowledged,
+    AlarmBegan,
+    AlarmEnded,
+    BatteryReachable,
+    BatteryUnreachable,
+    Event,
+    Helper,
+    IdentifyBegan,
+    IdentifyEnded,
+    LimitBegan,
+    LimitEnded,
+    ReasonBegan,
+    ReasonEnded,
+    ReliefBegan,
+    ReliefEnded,
+    StrategyExecuting,
+    StrategySelected,
+    Why,
+)
+from phasewise.model.memory import Memory
+
+REASON_AFTER_S = 15.0
+"""A reason that did not last a quarter of a minute explains nothing that a person saw."""
+RELIEF_AFTER_S = 2.0
+"""After two meter values the batteries have been told all that they are to help with."""
+UNREACHABLE_AFTER_S = 10.0
+"""A restart of a dongle takes about as long; as for the alarm."""
+STRATEGY_AFTER_S = 2.0
+"""A strategy that ran for one meter value did nothing."""
+
+TOLD_REASONS = frozenset(
+    {
+        ReasonCode.BATTERY_LIMIT,
+        ReasonCode.SOC_LIMIT,
+        ReasonCode.DIRECTION,
+        ReasonCode.PV_SURPLUS,
+        ReasonCode.MINIMUM_POWER,
+        ReasonCode.UNASSIGNED_WORST_CASE,
+        ReasonCode.UNASSIGNED,
+        ReasonCode.COMPENSATION,
+        ReasonCode.DIRECTION_CHANGE,
+        ReasonCode.PEAK,
+    }
+)
+"""All others are told by an event or an alarm of their own (relief, a limit, a hold, a lost meter...), or are
+nothing to tell: a start, a value that gets old, the last watts of a step."""
+TOLD_OTHERWISE = frozenset({AlarmCode.BATTERY_UNREACHABLE})
+"""Alarms that an event of their own tells."""
+
+Sink = Callable[[float, Event], None]
+"""Takes an event and when it happened, in Unix time. Never blocks, never raises."""
+
+
+class Now(Struct, frozen=True):
+    """One decision and what belongs to it."""
+
+    snapshot: Snapshot
+    settings: Settings
+    """The user's, whatever an identification makes of them."""
+    decision: Decision
+    memory: Memory
+    """After it."""
+    identify: IdentifyState | None = None
+
+
+class _Relief(Struct, frozen=True):
+    """A phase that is relieved."""
+
+    phase: Phase
+    limit_a: float
+    relief_w: float
+    helpers: tuple[Helper, ...]
+    battery_ids: tuple[str, ...]
+
+
+class _Course(Struct):
+    """How a relief went so far."""
+
+    peak_a: float | None = None
+    """The highest current, in either direction, >= 0."""
+    battery_ids: tuple[str, ...] = ()
+    """All that helped."""
+
+
+class _Held(Struct, frozen=True):
+    """A phase at its limit."""
+
+    phase: Phase
+    limit_a: float
+    names: tuple[str, ...]
+    battery_ids: tuple[str, ...]
+
+
+class _Why(Struct, frozen=True):
+    """A battery's reason."""
+
+    battery: BatterySettings
+    code: ReasonCode
+    power_w: float
+    on_phase: str | None
+
+
+class EventWatch:
+    """Looks at every decision and tells what is new. It remembers nothing over a restart."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._settings: Settings | None = None
+        self._overrides: dict[str, Override | None] = {}
+        self._selected = ""
+        self._executing: Settled[str] | None = None
+        self._identifying: tuple[str, str] | None = None
+        self._courses: dict[Phase, _Course] = {}
+        self._reasons: Spells[tuple[str, ReasonCode, str | None], _Why] = Spells(begin_after_s=REASON_AFTER_S)
+        self._reliefs: Spells[Phase, _Relief] = Spells(begin_after_s=RELIEF_AFTER_S)
+        self._limits: Spells[Phase, _Held] = Spells(begin_after_s=REASON_AFTER_S)
+        self._missing: Spells[str, BatterySettings] = Spells(begin_after_s=UNREACHABLE_AFTER_S)
+        self._alarms: Spells[tuple[AlarmCode, str | None], Alarm] = Spells(begin_after_s=0.0)
+
+    def decided(self, now: Now) -> None:
+        """Tell what this decision has that the one before had not."""
+        utc_s = now.snapshot.utc_s
+        for of in (self._changes, self._strategy, self._reachable, self._phases, self._whys, self._identify):
+            for event in of(now):
+                self._sink(utc_s, event)
+
+    def alarms(self, standing: Iterable[Alarm], settings: Settings, now_s: float, utc_s: float) -> None:
+        """Tell which alarms came and went. `now_s`: monotonic; `utc_s`: Unix time."""
+        present = {(a.code, a.subject): a for a in standing if a.code not in TOLD_OTHERWISE}
+        began, ended = self._alarms.follow(now_s, present)
+        for one in began:
+            about = _about(one.fact, settings)
+            raised = AlarmBegan(
+                severity=one.fact.severity,
+                phase=about.phase,
+                batteries=about.battery_ids,
+                alarm=one.fact,
+                name=about.name,
+            )
+            self._sink(utc_s, raised)
+        for over in ended:
+            about = _about(over.fact, settings)
+            gone = AlarmEnded(
+                phase=about.phase,
+                batteries=about.battery_ids,
+                alarm=over.fact,
+                name=about.name,
+                lasted_s=over.lasted_s,
+                times=over.times,
+            )
+            self._sink(utc_s, gone)
+
+    def acknowledged(self, alarm: Alarm, settings: Settings, utc_s: float) -> None:
+        """Tell that a person has seen an alarm."""
+        about = _about(alarm, settings)
+        seen = AlarmAcknowledged(phase=about.phase, batteries=about.battery_ids, alarm=alarm, name=about.name)
+        self._sink(utc_s, seen)
+
+    def _changes(self, now: Now) -> Iterator[Event]:
+        """What the user changed."""
+        settings, utc_s, zone = now.settings, now.snapshot.utc_s, now.settings.site.time_zone
+        known = self._settings is not None
+        if self._settings is not None:
+            yield from settings_events(self._settings, settings)
+        self._settings = settings
+        overrides = {b.id: effective(b.override, utc_s) for b in settings.batteries}
+        for battery in settings.batteries:
+            was = self._overrides.get(battery.id) if known else overrides[battery.id]
+            event = override_event(battery, was, overrides[battery.id], utc_s, zone)
+            if event is not None:
+                yield event
+        self._overrides = overrides
+
+    def _strategy(self, now: Now) -> Iterator[Event]:
+        decision = now.decision
+        if self._executing is None:
+            self._executing = Settled(decision.selected, stay_s=STRATEGY_AFTER_S)
+            self._selected = decision.selected
+        if decision.selected != self._selected:
+            yield StrategySelected(now=decision.selected, before=self._selected)
+            self._selected = decision.selected
+            self._executing.known(decision.selected)
+        before = self._executing.value
+        if self._executing.follow(now.snapshot.time_s, decision.executing):
+            why = _why_executing(now)
+            severity = Severity.WARNING if why is Why.METER else Severity.INFO
+            yield StrategyExecuting(now=decision.executing, before=before, why=why, severity=severity)
+
+    def _reachable(self, now: Now) -> Iterator[Event]:
+        missing = {
+            battery.id: battery
+            for battery, seen in zip(now.settings.batteries, now.snapshot.batteries, strict=True)
+            if not seen.reachable
+        }
+        began, ended = self._missing.follow(now.snapshot.time_s, missing)
+        for one in began:
+            battery = one.fact
+            yield BatteryUnreachable(
+                severity=Severity.WARNING,
+                phase=phase_name(battery),
+                batteries=(battery.id,),
+                battery=battery.name,
+            )
+        for over in ended:
+            battery = over.fact
+            yield BatteryReachable(
+                phase=phase_name(battery),
+                batteries=(battery.id,),
+                battery=battery.name,
+                lasted_s=over.lasted_s,
+                times=over.times,
+            )
+
+    def _phases(self, now: Now) -> Iterator[Event]:
+        reliefs: dict[Phase, _Relief] = {}
+        limits: dict[Phase, _Held] = {}
+        for decided in now.decision.phases:
+            if decided.relief_w:
+                reliefs[decided.phase] = _relief(decided, now)
+                self._note(reliefs[decided.phase], now)
+            elif decided.binding and (held := _held(decided, now)).names:
+                limits[decided.phase] = held
+        yield from self._relief_events(reliefs, now)
+        yield from self._limit_events(limits, now)
+
+    def _note(self, relief: _Relief, now: Now) -> None:
+        course = self._courses.setdefault(relief.phase, _Course())
+        current_a = _current_a(relief.phase, now)
+        if current_a is not None:
+            course.peak_a = max(course.peak_a or 0.0, current_a)
+        course.battery_ids = tuple(dict.fromkeys((*course.battery_ids, *relief.battery_ids)))
+
+    def _relief_events(self, reliefs: dict[Phase, _Relief], now: Now) -> Iterator[Event]:
+        began, ended = self._reliefs.follow(now.snapshot.time_s, reliefs)
+        for one in began:
+            found = one.fact
+            yield ReliefBegan(
+                severity=Severity.INFO if found.helpers else Severity.WARNING,
+                phase=found.phase.value,
+                batteries=found.battery_ids,
+                current_a=self._courses[found.phase].peak_a,
+                limit_a=found.limit_a,
+                relief_w=found.relief_w,
+                helpers=found.helpers,
+            )
+        for over in ended:
+            course = self._courses.pop(over.key)
+            yield ReliefEnded(
+                phase=over.key.value,
+                batteries=course.battery_ids,
+                lasted_s=over.lasted_s,
+                times=over.times,
+                peak_a=course.peak_a,
+            )
+        for phase in [p for p in self._courses if p not in reliefs and not self._reliefs.is_told(p)]:
+            del self._courses[phase]  # too short to be told
+
+    def _limit_events(self, limits: dict[Phase, _Held], now: Now) -> Iterator[Event]:
+        began, ended = self._limits.follow(now.snapshot.time_s, limits)
+        for one in began:
+            found = one.fact
+            yield LimitBegan(
+                phase=found.phase.value,
+                batteries=found.battery_ids,
+                limit_a=found.limit_a,
+                held=found.names,
+            )
+        for over in ended:
+            yield LimitEnded(
+                phase=over.key.value,
+                batteries=over.fact.battery_ids,
+                lasted_s=over.lasted_s,
+                times=over.times,
+            )
+
+    def _whys(self, now: Now) -> Iterator[Event]:
+        present = {}
+        for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True):
+            for reason in told.reasons:
+                if reason.code in TOLD_REASONS:
+                    key = battery.id, reason.code, reason.phase
+                    present[key] = _Why(battery, reason.code, reason.power_w, reason.phase)
+        began, ended = self._reasons.follow(now.snapshot.time_s, present)
+        for one in began:
+            why = one.fact
+            yield ReasonBegan(
+                phase=why.on_phase or phase_name(why.battery),
+                batteries=(why.battery.id,),
+                battery=why.battery.name,
+                reason=why.code,
+                power_w=round(why.power_w, 1),
+                on_phase=why.on_phase,
+            )
+        for over in ended:
+            why = over.fact
+            yield ReasonEnded(
+                phase=why.on_phase or phase_name(why.battery),
+                batteries=(why.battery.id,),
+                battery=why.battery.name,
+                reason=why.code,
+                lasted_s=over.lasted_s,
+                times=over.times,
+                on_phase=why.on_phase,
+            )
+
+    def _identify(self, now: Now) -> Iterator[Event]:
+        run = now.identify
+        before, self._identifying = self._identifying, None if run is None else (run.battery_id, run.state)
+        if run is None or self._identifying == before:
+            return
+        battery = next((b for b in now.settings.batteries if b.id == run.battery_id), None)
+        phase, ids = None if battery is None else phase_name(battery), (run.battery_id,)
+        name = run.battery_id if battery is None else battery.name
+        if run.state == "running":
+            yield IdentifyBegan(phase=phase, batteries=ids, battery=name)
+            return
+        aborted = run.state == "aborted"
+        yield IdentifyEnded(
+            phase=phase, batteries=ids, battery=name, outcome=run.outcome, code=run.code, aborted=aborted
+        )
+
+
+def _why_executing(now: Now) -> Why:
+    decision, control = now.decision, now.settings.control
+    if decision.executing == SAFE:
+        return Why.METER
+    override = control.ev_override
+    loaded = any(note.startswith(LOAD_NOTE) for note in now.memory.notes)
+    if override is not None and (loaded or override.input in now.snapshot.inputs):
+        return Why.LOAD
+    if decision.executing == decision.selected:
+        return Why.SELECTED
+    if any(alarm.code is AlarmCode.PRICE_UNKNOWN for alarm in decision.alarms):
+        return Why.NO_PRICE
+    return {"timed": Why.TIME, "dynamic": Why.PRICE}.get(decision.selected, Why.HANDED_OVER)
+
+
+def _relief(decided: PhaseDecision, now: Now) -> _Relief:
+    helping = [
+        (battery, told.setpoint_w)
+        for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True)
+        if told.setpoint_w
+        and any(r.code is ReasonCode.RELIEF and r.phase == decided.phase.value for r in told.reasons)
+    ]
+    helping.sort(key=lambda helper: -abs(helper[1]))
+    return _Relief(
+        decided.phase,
+        _limit_a(decided, now, importing=decided.relief_w < 0),
+        round(decided.relief_w, 1),
+        tuple(Helper(battery.name, round(power_w, 1)) for battery, power_w in helping),
+        tuple(battery.id for battery, _ in helping),
+    )
+
+
+def _held(decided: PhaseDecision, now: Now) -> _Held:
+    held = [
+        battery
+        for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True)
+        if any(r.code is ReasonCode.PHASE_LIMIT and r.phase == decided.phase.value for r in told.reasons)
+    ]
+    grid = now.snapshot.grid
+    reading = None if grid is None else grid.phase(decided.phase)
+    importing = reading is None or (reading.power_w or 0.0) >= 0.0
+    return _Held(
+        decided.phase,
+        _limit_a(decided, now, importing=importing),
+        tuple(b.name for b in held),
+        tuple(b.id for b in held),
+    )
+
+
+def _limit_a(decided: PhaseDecision, now: Now, *, importing: bool) -> float:
+    """The limit that counts in this direction, as a current."""
+    limit_w = decided.hi_w if importing else decided.lo_w
+    if limit_w is None:
+        return operating_limit_a(decided.phase, now.settings)
+    return round(abs(limit_w) / _voltage_v(decided.phase, now), 1)
+
+
+def _current_a(phase: Phase, now: Now) -> float | None:
+    """By the meter, >= 0; from its power where it tells no current."""
+    reading = None if now.snapshot.grid is None else now.snapshot.grid.phase(phase)
+    if reading is None:
+        return None
+    if reading.current_a is not None:
+        return round(abs(reading.current_a), 1)
+    return None if reading.power_w is None else round(abs(reading.power_w) / _voltage_v(phase, now), 1)
+
+
+def _voltage_v(phase: Phase, now: Now) -> float:
+    reading = None if now.snapshot.grid is None else now.snapshot.grid.phase(phase)
+    return (reading.voltage_v if reading is not None else None) or now.settings.site.nominal_voltage_v
+
+
+class _About(Struct, frozen=True):
+    """What an alarm is about."""
+
+    name: str | None = None
+    """What its subject is called, where it is a battery."""
+    phase: str | None = None
+    battery_ids: tuple[str, ...] = ()
+
+
+def _about(alarm: Alarm, settings: Settings) -> _About:
+    battery = next((b for b in settings.batteries if b.id == alarm.subject), None)
+    if battery is not None:
+        return _About(battery.name, phase_name(battery), (battery.id,))
+    phases = [phase.value for phase in settings.site.phases]
+    return _About(phase=alarm.subject if alarm.subject in phases else None)
