@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from itertools import product
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from phasewise.control.allocate import goal
 from phasewise.control.limits import Unit
 from phasewise.control.order import Orders, Preference, ordered
+from phasewise.control.settle import stepped
 
 GRAIN_W = 100.0
 
@@ -126,10 +128,37 @@ def test_one_unit_takes_the_remainder() -> None:
 
 @pytest.mark.parametrize(
     ("wanted_w", "given_w"),
-    [(0.0, 0.0), (30.0, 0.0), (49.0, 0.0), (50.0, 100.0), (99.0, 100.0), (123.0, 120.0), (-60.0, -100.0)],
+    [(0.0, 0.0), (30.0, 0.0), (74.0, 0.0), (75.0, 100.0), (99.0, 100.0), (123.0, 120.0), (-80.0, -100.0)],
 )
 def test_a_unit_is_off_or_at_least_at_its_minimum_and_at_a_step(wanted_w: float, given_w: float) -> None:
     assert split(wanted_w, [Unit("a", -800.0, 800.0, step_w=10.0, min_power_w=100.0)], [0]) == [given_w]
+
+
+@pytest.mark.parametrize(
+    ("before_w", "wanted_w", "given_w"),
+    [
+        (100.0, 26.0, 100.0),
+        (100.0, 24.0, 0.0),
+        (0.0, 74.0, 0.0),
+        (0.0, 76.0, 100.0),
+        (-100.0, 74.0, 0.0),
+        (-100.0, -26.0, -100.0),
+    ],
+)
+def test_a_unit_at_its_minimum_goes_on_until_clearly_less_is_asked(
+    before_w: float, wanted_w: float, given_w: float
+) -> None:
+    unit = Unit("a", -800.0, 800.0, min_power_w=100.0)
+    assert stepped(wanted_w, unit, before_w) == given_w
+
+
+def test_noise_around_half_of_a_minimum_switches_nothing() -> None:
+    unit = Unit("a", -800.0, 800.0, min_power_w=100.0)
+    told_w, switched = 0.0, 0
+    for second in range(600):
+        before_w, told_w = told_w, stepped(50.0 + 24.0 * math.sin(second), unit, told_w)
+        switched += (before_w == 0.0) != (told_w == 0.0)
+    assert switched == 0
 
 
 def test_a_minimum_that_does_not_fit_the_box_leaves_the_unit_off() -> None:

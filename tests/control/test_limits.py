@@ -68,6 +68,31 @@ def test_steps_and_minimum_come_from_the_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hold_w", "told_w"),
+    [
+        (504.0, 500.0),
+        (-504.0, -500.0),
+        (90.0, 90.0),
+        (45.0, 80.0),
+        (-45.0, -80.0),
+        (35.0, 0.0),
+        (9e3, 2500.0),
+    ],
+)
+def test_a_held_power_is_one_that_the_battery_can_be_set_to(hold_w: float, told_w: float) -> None:
+    capabilities = Capabilities(max_charge_w=2000.0, max_discharge_w=2000.0, min_power_w=80.0, step_w=10.0)
+    held = Override(hold_power_w=hold_w)
+    found = box(battery_settings(capabilities=capabilities, max_charge_w=2000.0, override=held))
+    assert found.lo_w == found.hi_w == told_w
+
+
+def test_a_held_power_below_a_minimum_that_is_not_allowed_is_none() -> None:
+    capabilities = Capabilities(max_charge_w=2500.0, max_discharge_w=2500.0, min_power_w=80.0)
+    held = Override(hold_power_w=70.0)
+    assert box(battery_settings(capabilities=capabilities, override=held, max_charge_w=70.0)).hi_w == 0.0
+
+
+@pytest.mark.parametrize(
     ("settings", "battery", "health", "code", "commandable"),
     [
         (PLAIN, seen(reachable=False), HEALTHY, ReasonCode.UNREACHABLE, False),

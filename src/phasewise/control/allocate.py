@@ -38,14 +38,18 @@ def exact(
 
 
 def goal(
-    wanted_w: float, units: Sequence[Unit], preference: Preference, limits: Limits | None = None
+    wanted_w: float,
+    units: Sequence[Unit],
+    preference: Preference,
+    limits: Limits | None = None,
+    before_w: Sequence[float] = (),
 ) -> list[float]:
     """The settled split, in powers that the units can be set to (steps, minimum power).
 
-    It adds up as near to `wanted_w` as the boxes allow.
+    It adds up as near to `wanted_w` as the boxes allow. `before_w`: the setpoints in force.
     """
     room, ground = _filled(wanted_w, units, preference, limits)
-    return settle(room, preference.orders.of(up=wanted_w >= sum(ground.powers_w)))
+    return settle(room, preference.orders.of(up=wanted_w >= sum(ground.powers_w)), before_w)
 
 
 def _filled(

@@ -1,5 +1,6 @@
 """What each battery may do now: its box of AC power, and the name of whatever narrows it."""
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -8,6 +9,7 @@ from phasewise.model import (
     Assignment,
     BatterySettings,
     BatterySnapshot,
+    Capabilities,
     Intent,
     ReasonCode,
     Snapshot,
@@ -15,6 +17,8 @@ from phasewise.model import (
 from phasewise.model.memory import HealthMemory
 
 NO_POWER_W = 0.0
+WHOLE = 1e-9
+"""Of a step: a power that is a whole number of steps, but for the rounding of floats."""
 
 # Python 3.11 looks a member of an enum up by a call: once per module instead of once per battery.
 HOLD = ReasonCode.HOLD
@@ -78,7 +82,7 @@ def unit(
     hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
     wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code
     if hold_w is not None:
-        wish_lo_w = wish_hi_w = min(max(hold_w, lo_w), hi_w)
+        wish_lo_w = wish_hi_w = _settable_w(hold_w, lo_w, hi_w, settings.capabilities)
         wish_lo_code = wish_hi_code = HOLD
     elif intent is not None:
         if intent.stop:
@@ -109,6 +113,17 @@ def unit(
         can_hi_w=hi_w,
         phase=settings.phase,
     )
+
+
+def _settable_w(power_w: float, lo_w: float, hi_w: float, capabilities: Capabilities) -> float:
+    """What a unit can be set to for a power that is held: no more, but where its minimum is nearer than 0."""
+    least_w, step_w = capabilities.min_power_w, capabilities.step_w
+    power_w = min(max(power_w, lo_w), hi_w)
+    size_w = step_w * math.floor(abs(power_w) / step_w + WHOLE)
+    if size_w < least_w:
+        size_w = least_w if 2.0 * abs(power_w) >= least_w else 0.0
+    settable_w = size_w if power_w >= 0.0 else -size_w
+    return settable_w if lo_w <= settable_w <= hi_w else NO_POWER_W
 
 
 def _own_box(settings: BatterySettings, health: HealthMemory) -> tuple[float, ReasonCode, float, ReasonCode]:

@@ -10,17 +10,25 @@ from phasewise.model import PHASES
 
 LEAST_STEP_W = 1.0
 """No unit takes finer steps."""
+STARTS_AT = 0.75
+STOPS_BELOW = 0.25
+"""Shares of its minimum at which a unit begins to work at it, and stops: half of the minimum lies between, so
+that the noise of a house switches no relay to and fro."""
 
 
-def settle(room: Room, order: Sequence[int]) -> list[float]:
+def settle(room: Room, order: Sequence[int], before_w: Sequence[float] = ()) -> list[float]:
     """Powers that the units can be set to, near those of the room: minimum power, steps, remainder.
 
     A unit is off or at least at its minimum; what it can't take goes to another. Steps are rounded, on a
-    phase that has no room toward its safe side, and one unit takes the remainder.
+    phase that has no room toward its safe side, and one unit takes the remainder. `before_w`: the setpoints
+    in force, where there are any: a unit that works goes on until clearly less is asked of it.
     """
     if any(unit.min_power_w > 0.0 for unit in room.units):
         _heed_minimum(room, order)
-    powers_w = [stepped(w, unit) for w, unit in zip(room.powers_w, room.units, strict=True)]
+    powers_w = [
+        stepped(w, unit, before_w[index] if before_w else 0.0)
+        for index, (w, unit) in enumerate(zip(room.powers_w, room.units, strict=True))
+    ]
     if room.limits is not None:
         _round_safely(room, powers_w, order)
     missing_w = sum(room.powers_w) - sum(powers_w)
@@ -101,15 +109,19 @@ def _heed_minimum(room: Room, order: Sequence[int]) -> None:
             room.move(index, rest_w if up else -rest_w)
 
 
-def stepped(power_w: float, unit: Unit) -> float:
-    """The nearest power that the unit can run at, inside its box."""
+def stepped(power_w: float, unit: Unit, before_w: float = 0.0) -> float:
+    """A power that the unit can run at, inside its box: the nearest, but for a unit's minimum.
+
+    Below that it is off or at the minimum: whether it was on (`before_w`) decides where it turns.
+    """
     if power_w == 0.0:
         return 0.0
     if abs(power_w) < unit.min_power_w:
         at_least_w = unit.min_power_w if power_w > 0 else -unit.min_power_w
         fits = unit.lo_w <= at_least_w <= unit.hi_w
         may_be_off = unit.lo_w <= 0.0 <= unit.hi_w
-        if fits and (2 * abs(power_w) >= unit.min_power_w or not may_be_off):
+        turns_at = STOPS_BELOW if before_w * power_w > 0.0 else STARTS_AT
+        if fits and (abs(power_w) >= turns_at * unit.min_power_w or not may_be_off):
             power_w = at_least_w
         elif may_be_off:
             power_w = 0.0

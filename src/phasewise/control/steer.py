@@ -67,9 +67,15 @@ def begin(
 
 
 def _done(
-    room: Room, ground: Ground, orders: Orders, waiting: frozenset[int] = frozenset(), *, up: bool
+    room: Room,
+    ground: Ground,
+    orders: Orders,
+    before_w: Sequence[float] = (),
+    waiting: frozenset[int] = frozenset(),
+    *,
+    up: bool,
 ) -> Steered:
-    powers_w = settle(room, orders.of(up=up))
+    powers_w = settle(room, orders.of(up=up), before_w)
     room.put(powers_w)
     return Steered(powers_w, ground.relief_w, room, up, room.held(up=up), waiting)
 
@@ -104,11 +110,11 @@ def steer(
     if abs(off_w) >= SHARE_W and preference.own_w is not None:
         fill(room, wanted_w - sum(room.powers_w), preference)
         memory = SteerMemory(now_s, memory.turning_s)
-        return _done(room, ground, preference.orders, waiting, up=up), memory
+        return _done(room, ground, preference.orders, before_w, waiting, up=up), memory
     _keep(room, before_w, order)
     if abs(off_w) >= SHARE_W:
         _share(room, wanted_w - sum(room.powers_w))
-        room.put(settle(room, order))
+        room.put(settle(room, order, before_w))
         look, memory = False, SteerMemory(now_s + QUIET_S - HANDOVER_EVERY_S, memory.turning_s)
     rest_w = wanted_w - sum(room.powers_w)
     _follow(room, rest_w, order if (rest_w > 0) == up else order[::-1])
@@ -118,10 +124,10 @@ def steer(
         _hold_back(room, waiting, before_w, up=up)
         fill(room, wanted_w - sum(room.powers_w), preference)
     elif look:
-        goal_w = goal(sum(room.powers_w), units, preference, limits)
+        goal_w = goal(sum(room.powers_w), units, preference, limits, before_w)
         _hand_over(room, goal_w, order, up=up, least_w=0.0 if preference.own_w is None else OWN_LEAST_W)
         memory = SteerMemory(now_s, memory.turning_s)
-    return _done(room, ground, preference.orders, waiting, up=up), memory
+    return _done(room, ground, preference.orders, before_w, waiting, up=up), memory
 
 
 def _stands(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
