@@ -76,7 +76,7 @@ def test_steps_and_minimum_come_from_the_model() -> None:
         (45.0, 80.0),
         (-45.0, -80.0),
         (35.0, 0.0),
-        (9e3, 2500.0),
+        (9e3, 2000.0),
     ],
 )
 def test_a_held_power_is_one_that_the_battery_can_be_set_to(hold_w: float, told_w: float) -> None:
