@@ -32,6 +32,7 @@ from phasewise.config import (
     write_atomic,
 )
 from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
+from phasewise.engine.ahead import Ahead
 from phasewise.engine.controls import (
     Health,
     Hold,
@@ -176,6 +177,10 @@ class Application:
     def health(self) -> Health:
         """Whether the daemon does its job."""
         return self.engine.health()
+
+    def ahead(self) -> Ahead:
+        """What is known of today and tomorrow."""
+        return self.engine.ahead()
 
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""

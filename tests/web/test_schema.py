@@ -23,6 +23,7 @@ from phasewise.web import Access, create_app
 READS = (
     "GET /api/v1/state",
     "GET /api/v1/stream",
+    "GET /api/v1/outlook",
     "GET /api/v1/recording",
     "GET /health",
     "GET /metrics",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
+from phasewise.engine.ahead import Ahead, DayPart, Expected, PlanStep, PriceAhead
 from phasewise.engine.controls import (
     Health,
     Hold,
@@ -150,6 +151,17 @@ class FakeControls:
         if self.broken is not None:
             raise self.broken
         return Health(self.ok, "All is well." if self.ok else "The meter is lost.", 0.4)
+
+    def ahead(self) -> Ahead:
+        start, end = "2026-06-01T12:00:00.000Z", "2026-06-01T13:00:00.000Z"
+        return Ahead(
+            time=start,
+            prices=(PriceAhead(start, end, 0.21, -0.01, "pv"), PriceAhead(start, end, 0.31, 0.1, None)),
+            plan=(PlanStep(start, end, "idle", 0.0, 55.5),),
+            windows=(DayPart(start, end, "charge"),),
+            pv_forecast=(Expected(start, end, 2400.0),),
+            load_forecast=(),
+        )
 
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         self.recording_asked_s.append(seconds)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from phasewise.engine.ahead import Ahead
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.model import Assignment
@@ -82,6 +83,10 @@ class Controls(Protocol):
 
     def health(self) -> Health:
         """Whether the daemon does its job."""
+        ...
+
+    def ahead(self) -> Ahead:
+        """What is known of today and tomorrow."""
         ...
 
     def recording(self, seconds: float) -> Iterator[bytes] | None:

@@ -8,14 +8,17 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from phasewise import __version__
 from phasewise.control.decide import decide
 from phasewise.control.freshness import MeterWatch, Verdict, admit
 from phasewise.control.protection import SLOWEST_CADENCE_S
 from phasewise.control.strategies import Strategy
 from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
+from phasewise.engine.ahead import Ahead, ahead
 from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
+from phasewise.engine.events import EventWatch, Now, Sink, told_to_nobody
 from phasewise.engine.habit import Habit
 from phasewise.engine.identification import Identification
 from phasewise.engine.inputs import Inputs
@@ -36,6 +39,7 @@ from phasewise.model import (
     Severity,
     Snapshot,
 )
+from phasewise.model.event import Started, Stopped
 from phasewise.model.memory import Memory, begun_anew
 
 TICK_S = 1.0
@@ -46,6 +50,8 @@ RELEASE_DEADLINE_S = 4.0
 """Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
 UNREACHABLE_ALARM_S = 10.0
 """A restart of a dongle takes about as long; the alarm must stand within 30 s."""
+AHEAD_S = 10.0
+"""What is ahead is put together no more often: a plan takes some ten milliseconds of control's own."""
 REJECTED_ALARM_S = 10.0
 """How long a rejected telegram stays worth an alarm."""
 LOG_CHANGE_W = 50.0
@@ -66,10 +72,12 @@ class Engine:
         strategies: Mapping[str, Strategy],
         clock: Clock,
         state_file: Path | None = None,
+        tell: Sink = told_to_nobody,
     ) -> None:
         """`batteries` holds a driver for every battery of the settings, by id.
 
         `state_file`: where to keep what must outlive a restart; None = nothing is kept.
+        `tell` takes what happens, for the why-log.
         """
         self._keeper = Keeper(state_file)
         self._memory = Memory(quarter=self._keeper.load())
@@ -92,8 +100,11 @@ class Engine:
         self._book = AlarmBook(self._alarm_changed)
         self.alarm_listeners: list[Callable[[Standing], None]] = []
         """Hear of each alarm as it rises and as it ends."""
+        self._tell = tell
+        self._events = EventWatch(tell)
         self._identification = Identification()
         self._inputs = Inputs()
+        self._ahead: tuple[float, Settings, Ahead] | None = None
         self._habit = Habit()
         self._last_logged: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,6 +116,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin. Nothing is written to any battery before the first decision."""
+        self._tell(self._clock.utc_s(), Started(version=__version__))
         for worker in self._workers.values():
             worker.start()
         self._tasks = [
@@ -119,6 +131,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._release(self._workers.values())
+        self._tell(self._clock.utc_s(), Stopped())
         await self._keeper.save(self._memory.quarter)
         await self._meter.close()
         await self.outlook.stop()
@@ -226,6 +239,7 @@ class Engine:
         self.recorder.failed(snapshot, settings, problem)
         alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, problem)
         standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
+        self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
         if self.live.current is not None:
             shown = alarm_states(standing, self.settings)
             self.live.publish(msgspec.structs.replace(self.live.current, alarms=shown))
@@ -261,6 +275,7 @@ class Engine:
         found = plausibility.findings(self._plausibility, self.settings)
         alarms = (*decision.alarms, *self._alarms(snapshot), *plausibility.warnings(found))
         standing = self._book.update(alarms, snapshot.utc_s)
+        identify = self._identification.state(self.settings)
         self.live.publish(
             system_state(
                 snapshot,
@@ -270,11 +285,13 @@ class Engine:
                 applied_w={i: worker.applied_w for i, worker in self._workers.items()},
                 alarms=standing,
                 found=found,
-                identify=self._identification.state(self.settings),
+                identify=identify,
                 outlook=self.outlook,
                 inputs=self._inputs.state(self.settings, snapshot.time_s),
             )
         )
+        self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
+        self._events.decided(Now(snapshot, self.settings, decision, self._memory, identify))
 
     def _alarm_changed(self, standing: Standing) -> None:
         for listener in self.alarm_listeners:
@@ -330,6 +347,17 @@ class Engine:
         self._inputs.set(name, self.settings, self._clock.now_s(), on=on, expires_s=expires_s)
         log.info("input", name=name, on=on, expires_s=expires_s)
         self._cycle(grid_is_new=False)
+
+    def ahead(self) -> Ahead:
+        """What is known of today and tomorrow; the same answer for AHEAD_S while the settings stay."""
+        now_s = self._clock.now_s()
+        if self._ahead is not None:
+            made_s, settings, found = self._ahead
+            if settings is self.settings and now_s - made_s < AHEAD_S:
+                return found
+        found = ahead(self._snapshot(grid_is_new=False), self.settings, self._memory)
+        self._ahead = (now_s, self.settings, found)
+        return found
 
     def counters(self) -> Counters:
         """Totals since the start."""

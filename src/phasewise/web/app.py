@@ -17,7 +17,7 @@ from phasewise.engine.controls import (
     UnknownInputError,
     UnknownStrategyError,
 )
-from phasewise.web import alarms, api
+from phasewise.web import alarms, api, outlook
 from phasewise.web.access import Access, Doorkeeper
 from phasewise.web.dashboard import STATIC_DIR, dashboard_router
 from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
@@ -50,6 +50,7 @@ def create_app(controls: Controls, *, access: Access, static_dir: Path = STATIC_
     app.state.doorkeeper = doorkeeper
     app.include_router(api.router)
     app.include_router(alarms.router)
+    app.include_router(outlook.router)
     app.include_router(dashboard_router(static_dir))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ControlError, _not_done)
