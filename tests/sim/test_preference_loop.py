@@ -125,6 +125,28 @@ def test_efficient_does_not_click_when_the_load_plays_about_the_limit_of_a_batte
     assert in_use(quieter)[-1] == 1
 
 
+@pytest.mark.parametrize(
+    ("dead_times_s", "worst_w", "past_wh"),
+    [((1.5, 1.5), 1.0, 0.01), ((0.5, 2.5), 255.0, 0.8), ((2.5, 0.5), 255.0, 0.8), ((0.5, 4.0), 255.0, 1.3)],
+)
+def test_a_hand_over_shows_a_portion_at_most(
+    dead_times_s: tuple[float, float], worst_w: float, past_wh: float
+) -> None:
+    """After a shared step of 2.2 kW, the first battery hands all it does to the second."""
+    batteries = [(i, SimBattery(BatterySpec(dead_time_s=d))) for i, d in enumerate(dead_times_s)]
+    house = SimHouse(lambda now_s: (2400.0 if now_s > 20.0 else 200.0, 0.0, 0.0), batteries, seed=1)
+    loop = ClosedLoop(house, ["m1", "m2"], Decider(home(L1, L2)), site=home(L1, L2).site)
+    trace = loop.run(120.0)
+    tick_s = 120.0 / len(trace.total_w())
+    settled = int(40.0 / tick_s)
+    assert trace.setpoint_w[settled][0] < -1000.0
+    assert trace.setpoint_w[-1][0] == 0.0
+    seen_w = [abs(w) for w in trace.total_w()[settled:]]
+    print(f"{dead_times_s}: at worst {max(seen_w):.0f} W, {sum(seen_w) * tick_s / 3600.0:.2f} Wh")
+    assert max(seen_w) <= worst_w
+    assert sum(seen_w) * tick_s / 3600.0 <= past_wh
+
+
 def test_by_charge_batteries_even_out() -> None:
     socs_pct = (60.0, 50.0, 40.0)
     settings = home(L1, L2, L3, cycle=Cycle.AUTO)

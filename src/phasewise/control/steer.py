@@ -230,7 +230,7 @@ def _hand_over(
     """Move one portion from the least preferred unit that has too much to the most preferred that lacks.
 
     The taker is told to take in the same decision in which the giver is told to give: at most a portion is
-    ever missing or too much, for as long as the two differ in dead time.
+    ever missing or too much, for as long as the two differ in dead time (docs/decisions/0010).
     """
     way = 1.0 if up else -1.0
     lacking = [i for i in order if (goal_w[i] - room.powers_w[i]) * way > least_w]
