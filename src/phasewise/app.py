@@ -32,6 +32,7 @@ from phasewise.config import (
     write_atomic,
 )
 from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
+from phasewise.discovery import Kind
 from phasewise.engine.ahead import Ahead
 from phasewise.engine.controls import (
     Health,
@@ -47,6 +48,7 @@ from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
+from phasewise.setup import InUse, Mode, SetupDesk
 from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
 from phasewise.web import Access, WebServer, create_app
 
@@ -81,6 +83,22 @@ class Devices:
     def forecast(self, config: ForecastConfig, place: SourcePlace) -> ForecastSource:
         """Who is asked for forecasts."""
         return self._plugins.forecasts[config.driver].from_options(_sources_own(config.options), place)
+
+
+class Tryout:
+    """Makes drivers to try devices with, in real time. A `setup.DeviceMaker`."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._clock = SystemClock()
+
+    def meter(self, driver: str, options: BaseModel) -> MeterDriver:
+        """A meter's driver."""
+        return self._plugins.meters[driver].from_options(_own(options), self._clock)
+
+    def battery(self, driver: str, options: BaseModel) -> BatteryDriver:
+        """A battery's driver."""
+        return self._plugins.batteries[driver].from_options(_own(options), self._clock)
 
 
 def _own(options: BaseModel) -> DriverOptions:
@@ -134,7 +152,10 @@ class Application:
             state_file=path.with_suffix(STATE_SUFFIX),
         )
         token = read_token(config.web.token_file) if config.web.token_file is not None else None
-        web = create_app(self, access=Access(token=token))
+        self.desk = SetupDesk(
+            path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
+        )
+        web = create_app(self, access=Access(token=token), setup=self.desk)
         self.server = WebServer(web, config.web.host, config.web.port)
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
@@ -158,6 +179,7 @@ class Application:
             watching.cancel()
             await self.engine.stop()
             self.live.close()
+            await self.desk.close()
             await self.server.stop()
             log.info("stopped")
 
@@ -185,6 +207,17 @@ class Application:
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""
         return self.engine.recorder.export(seconds)
+
+    def _devices_in_use(self) -> tuple[InUse, ...]:
+        """What set-up must leave alone."""
+        meter = self._config.meter
+        return (
+            InUse(Kind.METER, "Meter", meter.driver, getattr(meter.options, "url", None)),
+            *(
+                InUse(Kind.BATTERY, b.settings.name, b.driver, getattr(b.options, "url", None))
+                for b in self._config.batteries
+            ),
+        )
 
     def start_identify(self, battery_id: str) -> None:
         """Begin to identify the phase of a battery; the state shows how it goes."""

@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from phasewise import __version__
+from phasewise import __version__, first_run
 from phasewise import demo as demonstration
 from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
 from phasewise.config import ConfigError, TokenError, load_config
 from phasewise.explain import reason_text
+from phasewise.first_run import SetupStartError
 from phasewise.logs import set_up_logging
 from phasewise.registry import PluginError, Plugins, load_plugins
 from phasewise.remote import Remote, RemoteError, identify_lines, read_secret
@@ -38,10 +39,6 @@ from phasewise.web import ServerStartError
 
 EXIT_FAILED = 1
 EXIT_BAD_CONFIG = 2
-FIRST_STEPS = (
-    "A meter and one battery make a configuration: docs/configuration.md begins with one to copy. "
-    "`phasewise demo` needs none."
-)
 
 cli = typer.Typer(
     name="phasewise",
@@ -59,16 +56,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 @cli.command()
-def run(config: ConfigPath, log_level: LogLevel = "info") -> None:
-    """Run the controller until it is stopped."""
+def run(
+    config: ConfigPath,
+    log_level: LogLevel = "info",
+    host: Annotated[str, typer.Option(help="Of set-up, while there is no file.")] = first_run.HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Likewise.")] = first_run.PORT,
+) -> None:
+    """Run the controller until it is stopped. Without a file: set-up on the dashboard, which makes it."""
     set_up_logging(log_level)
-    if not config.exists():
-        err.print(f"{config}: there is no such file. {FIRST_STEPS}", markup=False)
-        raise typer.Exit(EXIT_BAD_CONFIG)
     plugins = _plugins()
+    is_first = not config.exists()
+
+    def say(text: str) -> None:
+        out.print(text, markup=False)
 
     async def main() -> None:
-        await Application(config, plugins).run()
+        if is_first:
+            await first_run.run(config, plugins, host=host, port=port, say=say)
+        else:
+            await Application(config, plugins).run()
 
     with _startable():
         asyncio.run(main())
@@ -365,7 +371,7 @@ def _startable() -> Iterator[None]:
     except (ConfigError, ReplayError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(EXIT_BAD_CONFIG) from error
-    except (ServerStartError, TokenError) as error:
+    except (ServerStartError, SetupStartError, TokenError) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(EXIT_FAILED) from error
 

@@ -55,7 +55,8 @@ async def _announcements(interfaces: Interfaces) -> list[Announcement]:
         if state_change is ServiceStateChange.Added and len(names) < MAX_SERVICES:
             names[name] = service_type
 
-    mdns = AsyncZeroconf(interfaces, ip_version=IPVersion.V4Only)
+    chosen = interfaces if isinstance(interfaces, InterfaceChoice) else list(interfaces)
+    mdns = AsyncZeroconf(chosen, ip_version=IPVersion.V4Only)
     try:
         browser = AsyncServiceBrowser(mdns.zeroconf, list(SERVICES), handlers=[heard])
         try:

@@ -73,13 +73,16 @@ class Scan:
             if (str(address), port) not in self._spared
         ]
         self._looked = 0
-        self._open_count = 0
+        self._open_count: int | None = None
+        """None before every door was knocked at."""
 
     @property
     def progress(self) -> float:
         """0 to 1; it only grows. The knocking counts for half, the looking for the other."""
         knocked = self._tried / len(self._targets) if self._targets else 1.0
-        return 0.5 * knocked + (0.5 * self._looked / self._open_count if self._open_count else 0.0)
+        if self._open_count is None:
+            return 0.5 * knocked
+        return 0.5 + 0.5 * (self._looked / self._open_count if self._open_count else 1.0)
 
     async def run(self) -> None:
         """Look everywhere. What can't be done is in `problems`; raises for nothing that a device does."""

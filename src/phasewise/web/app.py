@@ -17,7 +17,9 @@ from phasewise.engine.controls import (
     UnknownInputError,
     UnknownStrategyError,
 )
+from phasewise.setup import InvalidError, SetupDesk
 from phasewise.web import alarms, api, outlook
+from phasewise.web import setup as setup_routes
 from phasewise.web.access import Access, Doorkeeper
 from phasewise.web.dashboard import STATIC_DIR, dashboard_router
 from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
@@ -38,23 +40,37 @@ _DESCRIPTION = (
 )
 
 
-def create_app(controls: Controls, *, access: Access, static_dir: Path = STATIC_DIR) -> FastAPI:
-    """The whole HTTP side of a daemon. `static_dir` holds the built dashboard, or nothing yet."""
+def create_app(
+    controls: Controls | None,
+    *,
+    access: Access,
+    setup: SetupDesk | None = None,
+    static_dir: Path = STATIC_DIR,
+) -> FastAPI:
+    """The whole HTTP side of a daemon. `static_dir` holds the built dashboard, or nothing yet.
+
+    `controls`: None during set-up, when there is nothing to control.
+    """
     doorkeeper = Doorkeeper(access)
     # Interactive docs are off: they load scripts from elsewhere, and a home may be offline.
     app = FastAPI(
         title="Phasewise", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None
     )
     app.state.controls = controls
+    app.state.setup = setup
     app.state.encoder = StateEncoder()
     app.state.doorkeeper = doorkeeper
     app.include_router(api.router)
     app.include_router(alarms.router)
     app.include_router(outlook.router)
+    app.include_router(setup_routes.router)
     app.include_router(dashboard_router(static_dir))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ControlError, _not_done)
+    app.add_exception_handler(InvalidError, setup_routes.invalid)
     app.add_exception_handler(Exception, _broken)
+    if controls is None:
+        app.add_middleware(setup_routes.SetupGate)
     app.add_middleware(Guard, doorkeeper=doorkeeper)
     return app
 
