@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -47,7 +47,7 @@ async def places(urls: Iterable[str | None]) -> Places:
             port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
             sockets |= {(address, port) for address in await _addresses(parts.hostname)}
         elif parts.path:
-            serial.add(_device(unquote(parts.path)))
+            serial.add(_device(parts.path))
     return Places(frozenset(sockets), frozenset(serial))
 
 
