@@ -11,6 +11,7 @@ from phasewise.control.strategies.self_consumption import SelfConsumption
 from phasewise.engine.engine import Engine
 from phasewise.engine.state import BatteryState, SystemState
 from phasewise.model import Assignment, BatterySettings, Settings, Site
+from phasewise.model.event import Event
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.drivers import SimBatteryDriver, SimMeterDriver, drivers_for
 from phasewise.sim.house import PerPhase, SimHouse
@@ -29,6 +30,8 @@ class Rig:
     house: SimHouse
     clock: LoopClock
     loads_w: list[float] = field(default_factory=lambda: [200.0, 150.0, 150.0])
+    told: list[Event] = field(default_factory=list)
+    """What happened, for the why-log."""
 
     async def wait(self, seconds: float) -> None:
         await self.clock.sleep(seconds)
@@ -66,8 +69,16 @@ def make_rig() -> Rig:
             for n, i in enumerate(IDS, start=1)
         ),
     )
-    engine = Engine(settings, meter, batteries, strategies=STRATEGIES, clock=clock)
-    return Rig(engine, meter, batteries, house, clock, loads_w)
+    told: list[Event] = []
+    engine = Engine(
+        settings,
+        meter,
+        batteries,
+        strategies=STRATEGIES,
+        clock=clock,
+        tell=lambda _, event: told.append(event),
+    )
+    return Rig(engine, meter, batteries, house, clock, loads_w, told)
 
 
 Scenario = Callable[[Rig], Coroutine[Any, Any, None]]

@@ -239,10 +239,13 @@ class Engine:
         self.recorder.failed(snapshot, settings, problem)
         alarm = Alarm(AlarmCode.CONTROL_FAILED, Severity.ALARM, None, problem)
         standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
-        self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
         if self.live.current is not None:
             shown = alarm_states(standing, self.settings)
             self.live.publish(msgspec.structs.replace(self.live.current, alarms=shown))
+        try:
+            self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
+        except Exception:  # what is told must never decide over what is controlled
+            log.exception("could not tell what happened")
 
     def _snapshot(self, *, grid_is_new: bool) -> Snapshot:
         return Snapshot(

@@ -11,6 +11,7 @@ from msgspec import Struct
 from phasewise.control.choose import LOAD_NOTE
 from phasewise.control.decide import SAFE
 from phasewise.control.protection import operating_limit_a
+from phasewise.engine.alarms import Standing
 from phasewise.engine.settings_events import effective, override_event, phase_name, settings_events
 from phasewise.engine.spells import Settled, Spells
 from phasewise.engine.state import IdentifyState
@@ -81,6 +82,10 @@ Sink = Callable[[float, Event], None]
 """Takes an event and when it happened, in Unix time. Never blocks, never raises."""
 
 
+def told_to_nobody(_utc_s: float, _event: Event) -> None:
+    """A sink where nothing is kept."""
+
+
 class Now(Struct, frozen=True):
     """One decision and what belongs to it."""
 
@@ -146,6 +151,7 @@ class EventWatch:
         self._limits: Spells[Phase, _Held] = Spells(begin_after_s=REASON_AFTER_S)
         self._missing: Spells[str, BatterySettings] = Spells(begin_after_s=UNREACHABLE_AFTER_S)
         self._alarms: Spells[tuple[AlarmCode, str | None], Alarm] = Spells(begin_after_s=0.0)
+        self._known: set[tuple[AlarmCode, str | None]] = set()
 
     def decided(self, now: Now) -> None:
         """Tell what this decision has that the one before had not."""
@@ -154,9 +160,10 @@ class EventWatch:
             for event in of(now):
                 self._sink(utc_s, event)
 
-    def alarms(self, standing: Iterable[Alarm], settings: Settings, now_s: float, utc_s: float) -> None:
-        """Tell which alarms came and went. `now_s`: monotonic; `utc_s`: Unix time."""
-        present = {(a.code, a.subject): a for a in standing if a.code not in TOLD_OTHERWISE}
+    def alarms(self, standing: Iterable[Standing], settings: Settings, now_s: float, utc_s: float) -> None:
+        """Tell which alarms came, went and were acknowledged. `now_s`: monotonic; `utc_s`: Unix time."""
+        by_key = {(one.alarm.code, one.alarm.subject): one for one in standing}
+        present = {key: one.alarm for key, one in by_key.items() if key[0] not in TOLD_OTHERWISE}
         began, ended = self._alarms.follow(now_s, present)
         for one in began:
             about = _about(one.fact, settings)
@@ -179,27 +186,29 @@ class EventWatch:
                 times=over.times,
             )
             self._sink(utc_s, gone)
-
-    def acknowledged(self, alarm: Alarm, settings: Settings, utc_s: float) -> None:
-        """Tell that a person has seen an alarm."""
-        about = _about(alarm, settings)
-        seen = AlarmAcknowledged(phase=about.phase, batteries=about.battery_ids, alarm=alarm, name=about.name)
-        self._sink(utc_s, seen)
+        known = {key for key, one in by_key.items() if one.acknowledged}
+        for key in sorted(known - self._known, key=str):
+            alarm = by_key[key].alarm
+            about = _about(alarm, settings)
+            seen = AlarmAcknowledged(
+                phase=about.phase, batteries=about.battery_ids, alarm=alarm, name=about.name
+            )
+            self._sink(utc_s, seen)
+        self._known = known
 
     def _changes(self, now: Now) -> Iterator[Event]:
         """What the user changed."""
         settings, utc_s, zone = now.settings, now.snapshot.utc_s, now.settings.site.time_zone
-        known = self._settings is not None
-        if self._settings is not None:
-            yield from settings_events(self._settings, settings)
-        self._settings = settings
-        overrides = {b.id: effective(b.override, utc_s) for b in settings.batteries}
+        before, self._settings = self._settings, settings
+        were = self._overrides
+        self._overrides = {b.id: effective(b.override, utc_s) for b in settings.batteries}
+        if before is None:
+            return
+        yield from settings_events(before, settings)
         for battery in settings.batteries:
-            was = self._overrides.get(battery.id) if known else overrides[battery.id]
-            event = override_event(battery, was, overrides[battery.id], utc_s, zone)
+            event = override_event(battery, were.get(battery.id), self._overrides[battery.id], utc_s, zone)
             if event is not None:
                 yield event
-        self._overrides = overrides
 
     def _strategy(self, now: Now) -> Iterator[Event]:
         decision = now.decision
@@ -207,9 +216,9 @@ class EventWatch:
             self._executing = Settled(decision.selected, stay_s=STRATEGY_AFTER_S)
             self._selected = decision.selected
         if decision.selected != self._selected:
-            yield StrategySelected(now=decision.selected, before=self._selected)
-            self._selected = decision.selected
+            before, self._selected = self._selected, decision.selected
             self._executing.known(decision.selected)
+            yield StrategySelected(now=decision.selected, before=before)
         before = self._executing.value
         if self._executing.follow(now.snapshot.time_s, decision.executing):
             why = _why_executing(now)
