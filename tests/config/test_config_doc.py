@@ -13,9 +13,11 @@ from phasewise.config import parse_config
 from phasewise.config.check import model_in
 from phasewise.config.schema import (
     NOT_YET,
+    AlarmsSection,
     BatterySection,
     ControlSection,
     FileSections,
+    FurtherMeterSection,
     HistorySection,
     MeterSection,
     SiteSection,
@@ -29,11 +31,13 @@ DOC = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, type[BaseModel]] = {
     "site": SiteSection,
     "meter": MeterSection,
+    "meters[]": FurtherMeterSection,
     "batteries[]": BatterySection,
     "control": ControlSection,
     "prices": PricesSection,
     "forecast": ForecastSection,
     "history": HistorySection,
+    "alarms": AlarmsSection,
     "web": WebSection,
 }
 DESCRIBED_ONCE = (ChargeSection, SellSection)

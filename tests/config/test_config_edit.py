@@ -138,6 +138,10 @@ OVERRIDES = {
         "override:\n      hold:  # away\n"
         '        until: "2026-12-24T18:00:00+01:00"\n        power_w: -500  # W\n',
     ),
+    "lines with a comment to a word": (
+        "override:\n      hold:  # away\n        power_w: 5   # W\n", Override(),
+        "override: auto   # W\n      # away\n",
+    ),
     "nothing to auto": ("override:\n", Override(), "override:\n"),
     "missing to auto": ("", Override(), ""),
 }  # fmt: skip
@@ -155,7 +159,7 @@ def test_an_override_is_written_and_nothing_else(before: str, override: Override
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ("override:\n    hold:  # while away\n      power_w: 5\n", "a comment inside, which would be lost"),
+        ("override: {hold: {power_w: 5},  # away\n   }\n", "a comment inside, which would be lost"),
         ("override: &o {hold: {power_w: 5}}\n", "anchor"),
     ],
 )

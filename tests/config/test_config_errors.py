@@ -56,9 +56,9 @@ SECTIONS = {
     HEAD + "batteries: {id: m1}\n": "home.yaml:2: batteries: must be a list: begin each battery with '- id: ...' on a line of its own",
     HEAD + END + "sitee: {}\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
     HEAD + END + "sitee:\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
-    HEAD + END + "x: 1\n": "home.yaml:3: x: unknown key; allowed: batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
+    HEAD + END + "x: 1\n": "home.yaml:3: x: unknown key; allowed: alarms, batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
     HEAD + END + "site: Home\n": "home.yaml:3: site: 'Home' is not a mapping (key: value)",
-    HEAD + END + "1: x\n": "home.yaml:3: 1: unknown key; allowed: batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
+    HEAD + END + "1: x\n": "home.yaml:3: 1: unknown key; allowed: alarms, batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
     HEAD + END + "? [a]\n: b\n": "home.yaml:3: a key must be plain text; put it in quotes",
     HEAD + END + "site: {}\nweb: {}\nsite: {}\n": "home.yaml:5: site: given twice, first on line 3; keep one",
     HEAD + END + "site:\n  name: a\n  name: b\n": "home.yaml:5: site.name: given twice, first on line 4; keep one",
@@ -212,8 +212,26 @@ def test_priority_names_batteries_once() -> None:
     )
 
 
+FURTHER = {
+    "meters: [{driver: dsmr, url: x}]": "meters[#1].role: missing",
+    "meters: [{driver: dsmr, role: sun, url: x}]": "meters[#1].role: 'sun' is not one of the allowed values; allowed: pv, ev",
+    "meters: [{role: pv, url: x}]": "meters[#1].driver: missing; allowed: dsmr, shelly",
+    "meters: [{driver: dsmr, role: pv, urll: x}]": "meters[#1].url: missing\nhome.yaml:3: meters[#1].urll: unknown key (did you mean 'url'?)",
+    "meters: [dsmr]": "meters[#1]: 'dsmr' is not a meter: write 'driver:', 'role:' and so on",
+    "meters: {driver: dsmr}": "meters: a mapping is not a list",
+    "alarms: {webhook: example.org/a}": "alarms.webhook: '***' is not a web address; allowed: an address such as https://example.org/alarm",
+    "alarms: {webhook: 'ftp://me:pw@example.org/a'}": "alarms.webhook: '***' is not a web address; allowed: an address such as https://example.org/alarm",
+    "alarms: {webhook: 'https://[broken/a'}": "alarms.webhook: '***' is not a web address; allowed: an address such as https://example.org/alarm",
+    "alarms: {mail: x}": "alarms.mail: unknown key; allowed: webhook",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "says"), FURTHER.items(), ids=FURTHER.keys())
+def test_further_meters_and_alarms(line: str, says: str) -> None:
+    assert problems(HEAD + END + line) == f"home.yaml:3: {says}"
+
+
 NOT_YET = {
-    "meters: [{driver: dsmr, role: pv}]": "meters: this is not available in this version; allowed: []",
     "mqtt: {host: x}": "mqtt: this is not available in this version; allowed: null",
     "mqtt: true": "mqtt: true is not available in this version; allowed: null",
     "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",

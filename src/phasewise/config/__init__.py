@@ -11,12 +11,21 @@ from phasewise.config.edit import (
 from phasewise.config.errors import ConfigError, EditError, Problem
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
-from phasewise.config.schema import BatteryConfig, Config, HistoryConfig, MeterConfig, WebConfig
+from phasewise.config.schema import (
+    AlarmsConfig,
+    BatteryConfig,
+    Config,
+    FurtherMeterConfig,
+    HistoryConfig,
+    MeterConfig,
+    WebConfig,
+)
 from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.watch import Broken, Changed, ConfigWatcher
 from phasewise.config.write import AlreadyThereError, NotWritableError, write_atomic, write_new
 
 __all__ = [
+    "AlarmsConfig",
     "AlreadyThereError",
     "BatteryConfig",
     "BatteryEntry",
@@ -27,6 +36,7 @@ __all__ = [
     "ConfigWatcher",
     "EditError",
     "ForecastConfig",
+    "FurtherMeterConfig",
     "HistoryConfig",
     "MeterConfig",
     "MeterEntry",

@@ -1,7 +1,7 @@
 """Builds a `Config` from the plain values of a file, section by section."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,15 @@ from phasewise.config.fields import Section
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
     NOT_YET,
+    AlarmsConfig,
+    AlarmsSection,
     BatteryConfig,
     BatterySection,
     Config,
     ControlSection,
     FileSections,
+    FurtherMeterConfig,
+    FurtherMeterSection,
     FusePerPhase,
     HistoryConfig,
     HistorySection,
@@ -50,6 +54,7 @@ class Builder:
         self._check_top_level()
         site = self._site()
         meter = self._meter()
+        meters = tuple(self._meters())
         batteries = self._batteries(site)
         own = self._strategies_of_packages()
         control = self._control(site)
@@ -57,6 +62,7 @@ class Builder:
             self._check_protection(control.phase_protection, site)
             self._check_regulate(control.regulate, site)
         history = self._section(HistorySection, "history")
+        alarms = self._section(AlarmsSection, "alarms") or AlarmsSection()
         web = self._web()
         prices, forecast = self._prices(site), self._forecast()
         self._refuse_what_is_not_there_yet()
@@ -66,7 +72,16 @@ class Builder:
         options = {name: found.model_dump(mode="json") for name, found in own.items()}
         settings = control.to_model(tuple(battery.id for battery in batteries), options)
         return Config(
-            site, meter, tuple(batteries), settings, HistoryConfig(history.keep_days), web, prices, forecast
+            site,
+            meter,
+            tuple(batteries),
+            settings,
+            HistoryConfig(history.keep_days),
+            web,
+            prices,
+            forecast,
+            meters,
+            AlarmsConfig(alarms.webhook),
         )
 
     def _check_top_level(self) -> None:
@@ -119,6 +134,19 @@ class Builder:
         options = self._options(("meter",), entry, known, MeterSection)
         self._checker.section(MeterSection, ("meter",), _only(MeterSection, entry))
         return None if options is None else MeterConfig(entry["driver"], options)
+
+    def _meters(self) -> Iterator[FurtherMeterConfig]:
+        entries = self._root.get("meters")
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            path = ("meters", index)
+            if not isinstance(entry, dict):
+                message = f"{shown(entry)} is not a meter: write 'driver:', 'role:' and so on"
+                self._checker.add(path, message, value=entry)
+                continue
+            options = self._options(path, entry, self._registry.meters, FurtherMeterSection)
+            section = self._checker.section(FurtherMeterSection, path, _only(FurtherMeterSection, entry))
+            if options is not None and section is not None:
+                yield FurtherMeterConfig(section.driver, options, section.role, section.name)
 
     def _options(
         self,

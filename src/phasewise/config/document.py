@@ -12,7 +12,7 @@ from ruamel.yaml.reader import ReaderError
 from phasewise.config.errors import ConfigError, KeyPath, Problem, shown
 
 _TAG = "tag:yaml.org,2002:"
-_EXACT_INTEGERS = 2**53  # up to this, a whole number is the same as float and as int
+EXACT_INTEGERS = 2**53  # up to this, a whole number is the same as float and as int
 
 _PLAIN_WORDS: tuple[tuple[str, str, bool], ...] = (
     # (part of the parser's message, what it means, whether the opening place is the one to look at)
@@ -170,9 +170,9 @@ class _Converter:
             if not math.isfinite(value):
                 self._problem(node, path, f"{node.value} is not a finite number")
                 return None
-            if value.is_integer() and abs(value) < _EXACT_INTEGERS:
+            if value.is_integer() and abs(value) < EXACT_INTEGERS:
                 return int(value)
-        elif isinstance(value, int) and abs(value) > _EXACT_INTEGERS:
+        elif isinstance(value, int) and abs(value) > EXACT_INTEGERS:
             self._problem(node, path, "this number is too large")
             return None
         return value

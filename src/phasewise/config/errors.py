@@ -7,7 +7,7 @@ from dataclasses import dataclass
 KeyPath = tuple[str | int, ...]
 """Where a value is: mapping keys as text, list positions counted from 0."""
 
-_SECRET_ENDINGS = ("password", "secret", "token", "key")
+_SECRET_ENDINGS = ("password", "secret", "token", "key", "webhook")
 _SHOWN_LENGTH = 60  # longer values would hide the rest of the message in a terminal
 
 
@@ -51,6 +51,12 @@ class EditError(Exception):
     """The text was not changed. Says why, and what to do."""
 
 
+def is_secret(path: KeyPath) -> bool:
+    """Whether what stands there is for nobody's eyes: named as a password or key, or a header."""
+    name = path[-1] if path else ""
+    return "headers" in path[:-1] or (isinstance(name, str) and name.lower().endswith(_SECRET_ENDINGS))
+
+
 def shown(value: object, key: str | int = "") -> str:
     """A value as it appears in a message: text in quotes, collections by kind, secrets not at all."""
     if isinstance(value, dict):
@@ -61,7 +67,7 @@ def shown(value: object, key: str | int = "") -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(key, str) and key.lower().endswith(_SECRET_ENDINGS):
+    if is_secret((key,)):
         return "'***'"
     text = repr(value)
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."

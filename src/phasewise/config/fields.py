@@ -3,8 +3,20 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
+
+
+class Says:
+    """A check for programs, as keywords of JSON Schema."""
+
+    def __init__(self, **keywords: object) -> None:
+        self._keywords = keywords
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler.resolve_ref_schema(handler(schema)), **self._keywords}
 
 
 def rule(holds: Callable[[Any], bool], message: str, allowed: str) -> AfterValidator:
@@ -23,13 +35,15 @@ def between(low: float, high: float) -> AfterValidator:
     return rule(lambda value: low <= value <= high, "is out of range", f"{low:g} to {high:g}")
 
 
-Positive = Annotated[float, rule(lambda value: value > 0, "is too low", "above 0")]
-NotNegative = Annotated[float, rule(lambda value: value >= 0, "is too low", "0 or more")]
-Percent = Annotated[float, between(0, 100)]
-NotEmpty = Annotated[str, rule(lambda value: bool(value.strip()), "is empty", "some text")]
+Positive = Annotated[float, rule(lambda value: value > 0, "is too low", "above 0"), Says(exclusiveMinimum=0)]
+NotNegative = Annotated[float, rule(lambda value: value >= 0, "is too low", "0 or more"), Says(minimum=0)]
+Percent = Annotated[float, between(0, 100), Says(minimum=0, maximum=100)]
+NotEmpty = Annotated[
+    str, rule(lambda value: bool(value.strip()), "is empty", "some text"), Says(pattern=r"\S")
+]
 
 
 class Section(BaseModel):
     """A mapping of the file: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)

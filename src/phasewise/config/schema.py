@@ -5,16 +5,17 @@ its driver. They are validated as strict JSON (`check.py`): nothing is converted
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from phasewise.config.errors import did_you_mean
-from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Section, between, rule
+from phasewise.config.fields import NotEmpty, NotNegative, Percent, Positive, Says, Section, between, rule
 from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.strategies import (
     ChargeSection,
@@ -64,40 +65,70 @@ class FusePerPhase(Section):
     """`main_fuse_a` when the phases differ; on a single-phase home only L1 is given."""
 
     L1: Positive
+    """Rating on L1."""
     L2: Positive | None = None
+    """Rating on L2; needed with three phases."""
     L3: Positive | None = None
+    """Rating on L3; needed with three phases."""
 
 
 class SiteSection(Section):
     """The grid connection."""
 
     name: NotEmpty = "Home"
+    """Shown on the dashboard."""
     main_fuse_a: Annotated[
         Annotated[Positive, Tag("(scalar)")] | Annotated[FusePerPhase, Tag("(mapping)")], Discriminator(_kind)
     ] = 25.0
-    nominal_voltage_v: Annotated[float, between(_MIN_VOLTAGE_V, _MAX_VOLTAGE_V)] = 230.0
-    phases: Annotated[int, rule(lambda value: value in {1, 3}, "is not a number of phases", "1, 3")] = 3
+    """Rating of the main fuse: one number, or one for each phase."""
+    nominal_voltage_v: Annotated[
+        float, between(_MIN_VOLTAGE_V, _MAX_VOLTAGE_V), Says(minimum=_MIN_VOLTAGE_V, maximum=_MAX_VOLTAGE_V)
+    ] = 230.0
+    """Voltage of a phase; used where the meter does not tell."""
+    phases: Annotated[
+        int, rule(lambda value: value in {1, 3}, "is not a number of phases", "1, 3"), Says(enum=[1, 3])
+    ] = 3
+    """Number of phases of the connection."""
     connection: Connection = Connection.STAR
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Amsterdam"
+    """star: with neutral (3 x 230/400 V); delta: three phases without neutral (3 x 230 V)."""
+    time_zone: Annotated[str, AfterValidator(_time_zone), Says(**{"x-format": "time-zone"})] = (
+        "Europe/Amsterdam"
+    )
+    """For rules in local time; daylight saving is followed."""
 
 
 class MeterSection(Section):
     """The main meter; the other keys are its driver's."""
 
     driver: str
+    """The kind of meter."""
+
+
+class FurtherMeterSection(Section):
+    """A meter for solar power or a car charger; the other keys are its driver's."""
+
+    driver: str
+    """The kind of meter."""
+    role: Literal["pv", "ev"]
+    """What it measures: pv for the panels, ev for a car charger."""
+    name: str = ""
+    """Shown when it is not heard."""
 
 
 class HoldSection(Section):
     """A fixed power instead of the strategy's."""
 
     power_w: float
+    """Power to run at; charging is positive."""
     until: str | None = None
+    """Date and time at which it ends; left out: until you change it."""
 
 
 class OverrideSection(Section):
     """`override` when it is a mapping."""
 
     hold: HoldSection
+    """Run at a fixed power."""
 
 
 class BatterySection(Section):
@@ -110,29 +141,43 @@ class BatterySection(Section):
             "cannot be an id",
             "1 to 32 letters (a-z), digits, '-' and '_', with a letter or digit first",
         ),
+        Says(pattern=f"^{BATTERY_ID.pattern}$"),
     ]
+    """Name of the battery in the API and in the order of the batteries."""
     name: str = ""
+    """Shown on the dashboard; left out: the id."""
     driver: str
+    """The kind of battery."""
     phase: Annotated[
         Assignment, BeforeValidator(lambda value: Assignment.UNASSIGNED.value if value == "" else value)
     ] = Assignment.UNASSIGNED
+    """The phase that the battery is connected to. Only you set it; Phasewise never does."""
     max_charge_w: NotNegative | None = None
+    """Most charging power that may be used; left out: what the model can do."""
     max_discharge_w: NotNegative | None = None
+    """Most discharging power that may be used; left out: what the model can do."""
     min_soc_pct: Percent = 12.0
+    """Not discharged below this state of charge; also the backup reserve."""
     max_soc_pct: Percent = 100.0
+    """Not charged above this state of charge."""
     override: Annotated[
         Annotated[Literal["auto", "out-of-service"], Tag("(scalar)")]
         | Annotated[OverrideSection, Tag("(mapping)")],
         Discriminator(_kind),
     ] = "auto"
+    """Your decision for this battery instead of the strategy's: auto (none), out-of-service, or a power
+    to hold."""
 
 
 class LimitPerPhase(Section):
     """A limit in W or A when the phases differ; a phase that is left out has none."""
 
     L1: NotNegative | None = None
+    """On L1; left out: none."""
     L2: NotNegative | None = None
+    """On L2; left out: none."""
     L3: NotNegative | None = None
+    """On L3; left out: none."""
 
 
 PhaseLimit = Annotated[
@@ -150,12 +195,20 @@ class ProtectionSection(Section):
     """Keep every phase inside its fuse."""
 
     enabled: bool = False
+    """Whether every phase is kept inside its fuse."""
     margin_a: NotNegative = 1.0
+    """Distance kept from the rating of the fuse."""
     limit_import_w: PhaseLimit | None = None
+    """Limit of a phase's import besides the fuse: one number, or one for each phase."""
     limit_export_w: PhaseLimit | None = None
+    """Limit of a phase's export besides the fuse: one number, or one for each phase."""
     limit_import_a: PhaseLimit | None = None
+    """Limit of a phase's import current besides the fuse: one number, or one for each phase."""
     limit_export_a: PhaseLimit | None = None
+    """Limit of a phase's export current besides the fuse: one number, or one for each phase."""
     unassigned: UnassignedPolicy = UnassignedPolicy.WORST_CASE
+    """What batteries without a phase may do: only what is safe on any phase (worst-case), or everything
+    (aggregate)."""
 
     def to_model(self) -> PhaseProtection:
         """The same for the control core."""
@@ -174,7 +227,9 @@ class PeakSection(Section):
     """Limits of the grid total."""
 
     import_w: NotNegative | None = None
+    """Most import of all phases together."""
     export_w: NotNegative | None = None
+    """Most export of all phases together; 0: never export."""
 
     def to_model(self) -> PeakSettings:
         """The same for the control core."""
@@ -185,7 +240,9 @@ class TariffSection(Section):
     """The Belgian capacity tariff."""
 
     enabled: bool = False
+    """Whether the quarter-hour mean of the import is kept down, as the Belgian capacity tariff rewards."""
     target_w: NotNegative = CAPACITY_FLOOR_W
+    """Quarter-hour mean to stay below; less than 2500 W counts as 2500 W."""
 
     def to_model(self) -> CapacityTariff:
         """The same for the control core."""
@@ -196,22 +253,40 @@ class ControlSection(Section):
     """What the batteries should do."""
 
     strategy: str = "self-consumption"
+    """What the batteries are there for."""
     target_grid_w: float = 0.0
+    """Grid power to hold; import is positive."""
     regulate: Regulate = Regulate.TOTAL
+    """Hold the sum of the phases (total), or each phase by itself (per-phase)."""
     split: Split = Split.PRIORITY
+    """How power is divided over the batteries."""
     priority: tuple[str, ...] = ()
+    """Ids of the batteries, the first to be charged first; those left out follow as listed."""
     cycle: Cycle = Cycle.NEVER
+    """Whether that order turns over time, so that all batteries age alike."""
     prefer_own_phase: bool = False
+    """Serve a load from batteries on its own phase first."""
     idle_minutes: NotNegative = 5.0
+    """How long a battery that just worked is kept ready. No effect at present."""
     relief_in_full_stop: bool = False
+    """Let phase protection act during a full stop too."""
     phase_protection: ProtectionSection = ProtectionSection()
+    """Keep every phase inside its fuse."""
     peak: PeakSection = PeakSection()
+    """Limits of all phases together."""
     capacity_tariff: TariffSection = TariffSection()
+    """The Belgian quarter-hour capacity tariff."""
     charge: ChargeSection = ChargeSection()
+    """Settings of the strategy charge."""
     sell: SellSection = SellSection()
+    """Settings of the strategy sell."""
     timed: TimedSection = TimedSection()
+    """Settings of the strategy timed."""
     dynamic: DynamicSection = DynamicSection()
+    """Settings of the strategy dynamic."""
     ev_override: EvOverrideSection = EvOverrideSection()
+    """Keep the batteries out of a car's charging and of heavy appliances; off without an input or a
+    threshold."""
 
     def to_model(self, battery_ids: tuple[str, ...], options: dict[str, dict[str, Any]]) -> ControlSettings:
         """The same for the control core; batteries that `priority` leaves out follow as listed.
@@ -245,36 +320,73 @@ class HistorySection(Section):
     """What is kept of the past."""
 
     path: str | None = None
+    """File in which history is kept."""
     keep_days: Positive = 7.0
+    """How long every second is kept."""
 
 
 class WebSection(Section):
     """The dashboard and the API."""
 
     host: NotEmpty = "127.0.0.1"
-    port: Annotated[int, between(1, 65535)] = 8080
+    """Address to listen on: 127.0.0.1 for this computer alone, 0.0.0.0 for the whole network (then a
+    token is needed)."""
+    port: Annotated[int, between(1, 65535), Says(minimum=1, maximum=65535)] = 8080
+    """TCP port of the dashboard and the API."""
     token_file: str | None = None
+    """File with the secret that the API asks for; relative to the configuration file."""
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+class AlarmsSection(Section):
+    """Who is told of alarms."""
+
+    webhook: (
+        Annotated[
+            str, rule(_is_web_address, "is not a web address", "an address such as https://example.org/alarm")
+        ]
+        | None
+    ) = None
+    """Address that each alarm is sent to as it rises and as it ends. It often holds a secret."""
 
 
 class FileSections(Section):
     """The top level; each section is checked by its own model."""
 
     site: dict[str, Any] = {}
+    """The grid connection."""
     meter: dict[str, Any]
+    """The main meter."""
     meters: list[Any] = []
+    """Further meters, for solar power or a car charger."""
     batteries: list[Any]
+    """The batteries."""
     control: dict[str, Any] = {}
+    """What the batteries should do."""
     prices: dict[str, Any] | None = None
+    """Where energy prices come from, and what your contract makes of them."""
     forecast: dict[str, Any] | None = None
+    """Where the forecast of your panels comes from."""
     history: dict[str, Any] = {}
+    """What is kept of the past."""
     mqtt: Any = None
+    """The link to an MQTT broker."""
+    alarms: dict[str, Any] = {}
+    """Who is told of alarms."""
     web: dict[str, Any] = {}
+    """The dashboard and the API."""
 
 
 NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     # Part of the contract, not of this version: refused when switched on, never silently ignored.
     # (key, what is allowed until then); a release that brings the feature deletes its line.
-    (("meters",), ([],)),
     (("mqtt",), (None,)),
     (("history", "path"), (None,)),
 )
@@ -287,6 +399,14 @@ class MeterConfig:
     driver: str
     options: BaseModel
     """An instance of the driver's `options_model`."""
+
+
+@dataclass(frozen=True)
+class FurtherMeterConfig(MeterConfig):
+    """A meter for solar power or a car charger."""
+
+    role: Literal["pv", "ev"]
+    name: str
 
 
 @dataclass(frozen=True)
@@ -313,6 +433,14 @@ class HistoryConfig:
 
 
 @dataclass(frozen=True)
+class AlarmsConfig:
+    """Who is told of alarms."""
+
+    webhook: str | None = field(default=None, repr=False)
+    """It often holds a secret, so it is in no text that a log may show."""
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The dashboard and the API."""
 
@@ -334,6 +462,8 @@ class Config:
     web: WebConfig
     prices: PricesConfig | None = None
     forecast: ForecastConfig | None = None
+    meters: tuple[FurtherMeterConfig, ...] = ()
+    alarms: AlarmsConfig = AlarmsConfig()
 
     def settings(self) -> Settings:
         """Everything the control core knows that is not measured."""

@@ -121,7 +121,7 @@ class Place:
         if key is not None and not self._is_flow and (is_long(value) or _is_list_of_mappings(value)):
             return self._unfold(key, start, end, value)
         if key is not None and isinstance(node, CollectionNode) and not node.flow_style:
-            return [(self._colon_end(key), end, f" {inline(value)}")]
+            return self._fold(key, end, value)
         if _is_empty(node):
             return [(start, end, f" {inline(value)}")]
         return [(start, end, inline(value, node.style if isinstance(node, ScalarNode) else None))]
@@ -145,6 +145,21 @@ class Place:
             lines = value_lines(value, column, self._step)
             return [(start_of_line, end, self._newline.join(lines))]
         return [(colon, end, ""), self._below(end, lines)]
+
+    def _fold(self, key: Node, end: int, value: Value) -> list[Splice]:
+        """Instead of the lines below a key, a value behind it; the comments among them stay below."""
+        colon = self._colon_end(key)
+        kept = self._comments_within(colon, end)
+        if not kept:
+            return [(colon, end, f" {inline(value)}")]
+        indent = " " * (key.start_mark.column + self._step)
+        return [
+            (colon, end, f" {inline(value)}"),
+            self._below(end, [indent + comment for comment in kept]),
+        ]
+
+    def _comments_within(self, start: int, end: int) -> list[str]:
+        return [self._text[a:b] for a, b in comments(self._text, self._root) if start <= a < end]
 
     def _written_at(self, path: KeyPath, key: Node | None, node: Node) -> tuple[int, int]:
         """From where to where a value is written. Raises EditError when that is elsewhere."""
@@ -259,7 +274,7 @@ class Place:
 
     def _remove_lines(self, line_start: int, start: int, end: int) -> Splice:
         indent = self._text[line_start:start]
-        inside = [self._text[a:b] for a, b in comments(self._text, self._root) if start <= a < end]
+        inside = self._comments_within(start, end)
         here = _LINE_BREAK.search(self._text, end)
         line_end, after_line = (here.start(), here.end()) if here else (len(self._text),) * 2
         behind = self._text[end:line_end].strip(" \t")

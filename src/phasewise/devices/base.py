@@ -70,10 +70,11 @@ class SystemClock:
 class DriverOptions(BaseModel):
     """Base of a driver's own settings: exactly the keys of its configuration entry that are its own.
 
-    A field is a key of the user's YAML; validators raise ValueError with what is allowed.
+    A field is a key of the user's YAML, its docstring what the user reads about it; validators raise
+    ValueError with what is allowed.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class MeterDriver(Protocol):
@@ -139,13 +140,14 @@ class BatteryDriver(Protocol):
         """Fresh telemetry from the device: never a cached value."""
         ...
 
-    async def apply(self, setpoint_w: float, *, rewrite: bool = False) -> None:
+    async def apply(self, setpoint_w: float, *, rewrite: bool = False, ready: bool = False) -> None:
         """Make the device run at this AC power, charging positive, clipped to the capabilities.
 
         The first call takes control of the device. Writes only what changed, plus the keep-alive if
         it is due; calling it again with the same value therefore is how control is kept. `rewrite`
         writes everything again. A measured value is never a default: nothing is written before the
-        first call.
+        first call. `ready` counts at 0 W only: the device worked a moment ago and keeps its relay
+        closed, where it can; without it, it rests as it does by itself.
         """
         ...
 

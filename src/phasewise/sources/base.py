@@ -44,10 +44,11 @@ class SourceBadData(SourceError):  # noqa: N818
 class SourceOptions(BaseModel):
     """Base of a source's own settings: exactly the keys of its configuration section that are its own.
 
-    A field is a key of the user's YAML; validators raise ValueError with what is allowed.
+    A field is a key of the user's YAML, its docstring what the user reads about it; validators raise
+    ValueError with what is allowed.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 Own = TypeVar("Own", bound=SourceOptions)

@@ -70,8 +70,9 @@ class EntsoeOptions(SourceOptions):
     """Which prices, and who asks."""
 
     zone: str
+    """Bidding zone, such as NL."""
     token_file: str
-    """Relative to the configuration file."""
+    """File with your security token; relative to the configuration file."""
 
     @field_validator("zone")
     @classmethod

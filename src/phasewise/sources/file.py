@@ -38,6 +38,7 @@ class PriceFileOptions(PriceRowOptions):
     """A file of prices."""
 
     file: str
+    """A .csv or .json file; relative to the configuration file."""
 
     _file_is_known = field_validator("file")(_known_kind)
 
@@ -46,6 +47,7 @@ class ForecastFileOptions(ForecastRowOptions):
     """A file of power or energy."""
 
     file: str
+    """A .csv or .json file; relative to the configuration file."""
 
     _file_is_known = field_validator("file")(_known_kind)
 

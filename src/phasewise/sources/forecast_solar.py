@@ -22,7 +22,9 @@ class ForecastSolarOptions(SourceOptions):
     """Where the panels are and how they lie."""
 
     latitude: float = Field(ge=-90.0, le=90.0)
+    """In degrees, north positive."""
     longitude: float = Field(ge=-180.0, le=180.0)
+    """In degrees, east positive."""
     declination: float = Field(ge=0.0, le=90.0)
     """Tilt in degrees: 0 flat, 90 upright."""
     azimuth: float = Field(ge=-180.0, le=180.0)

@@ -39,7 +39,9 @@ class PriceHttpOptions(PriceRowOptions):
     """A web address of prices."""
 
     url: str
+    """Web address of a JSON document."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Sent along, such as an access key."""
 
     _url_is_known = field_validator("url")(_web_address)
 
@@ -48,7 +50,9 @@ class ForecastHttpOptions(ForecastRowOptions):
     """A web address of power or energy."""
 
     url: str
+    """Web address of a JSON document."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Sent along, such as an access key."""
 
     _url_is_known = field_validator("url")(_web_address)
 

@@ -30,6 +30,7 @@ class NordPoolOptions(SourceOptions):
     """Which prices."""
 
     area: str
+    """Bidding area, such as NL."""
 
     @field_validator("area")
     @classmethod

@@ -50,20 +50,25 @@ class RowOptions(SourceOptions):
     end: str | None = None
     """Left out: a row holds until the next one."""
     value: str
+    """JMESPath within a row, or the name of a column."""
 
 
 class PriceRowOptions(RowOptions):
     """Rows of prices."""
 
     value: str = "price"
+    """JMESPath within a row, or the name of a column."""
     unit: Literal["EUR/kWh", "EUR/MWh", "ct/kWh"] = "EUR/kWh"
+    """Of the values."""
 
 
 class ForecastRowOptions(RowOptions):
     """Rows of power, or of energy per interval."""
 
     value: str = "power"
+    """JMESPath within a row, or the name of a column."""
     unit: Literal["W", "kW", "Wh", "kWh"] = "W"
+    """Of the values; Wh and kWh: energy of each interval."""
 
 
 def json_spans(document: object, options: RowOptions, zone: ZoneInfo, source: str) -> list[Span]:

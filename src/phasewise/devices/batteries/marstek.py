@@ -48,6 +48,7 @@ class MarstekOptions(DriverOptions):
     """modbus-tcp://HOST:502?unit=1, modbus-rtu-tcp://HOST:PORT?unit=1 for a transparent RS485 bridge,
     modbus-rtu:///dev/ttyUSB0?baudrate=115200&unit=1 for a cable."""
     model: MarstekModel
+    """Which Marstek it is; what it can do depends on it."""
 
     @field_validator("url")
     @classmethod
@@ -78,6 +79,8 @@ class MarstekBattery:
         self._written = 0
         """How many writes were begun: tells a reading that one came in between."""
         self._enabled_s = float("-inf")
+        self._worked_in = MODE_NONE
+        """The mode in which it last had a power."""
         self._found_work_mode: int | None = None
         """The work mode as it was before control was taken; None while it is not."""
 
@@ -113,10 +116,17 @@ class MarstekBattery:
             self._held = {register: round(seen[name]) for name, register in HELD.items()}
         return self._reading(seen)
 
-    async def apply(self, setpoint_w: float, *, rewrite: bool = False) -> None:
-        """Make it run at this AC power; see `BatteryDriver`. A changed power alone is one write."""
+    async def apply(self, setpoint_w: float, *, rewrite: bool = False, ready: bool = False) -> None:
+        """Make it run at this AC power; see `BatteryDriver`. A changed power alone is one write.
+
+        To be ready at 0 W it stays in the mode in which it worked, at 0 W.
+        """
         limit = self.capabilities
         mode, power_w = _command(min(max(setpoint_w, -limit.max_discharge_w), limit.max_charge_w))
+        if mode != MODE_NONE:
+            self._worked_in = mode
+        elif ready:
+            mode = self._worked_in
         async with self._link.deadline(f"applying {setpoint_w:.0f} W"):
             await self._take_control()
             age_s = self._clock.now_s() - self._enabled_s

@@ -49,9 +49,13 @@ class DsmrOptions(DriverOptions):
     url: str
     """tcp://HOST:PORT (port 23 if left out), or serial:///dev/ttyUSB0, there with ?baudrate=115200
     (8N1) or ?baudrate=9600 (7E1) if it should not be found out."""
-    sample_age_s: float = Field(default=1.0, ge=0.0, le=60.0, allow_inf_nan=False)
+    sample_age_s: float = Field(
+        default=1.0, ge=0.0, le=60.0, allow_inf_nan=False, json_schema_extra={"x-advanced": True}
+    )
     """How old the values are when a telegram arrives."""
-    current_rounding: CurrentRounding = CurrentRounding.NEAREST
+    current_rounding: CurrentRounding = Field(
+        default=CurrentRounding.NEAREST, json_schema_extra={"x-advanced": True}
+    )
     """Whether currents are rounded or cut off; the meters that were looked into round them."""
 
     @field_validator("url")
