@@ -34,6 +34,7 @@ from phasewise.config import (
 from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
 from phasewise.discovery import Kind
 from phasewise.engine.ahead import Ahead
+from phasewise.engine.alarms import Standing
 from phasewise.engine.controls import (
     Health,
     Hold,
@@ -46,6 +47,7 @@ from phasewise.engine.controls import (
 from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
+from phasewise.integrations.webhook import Webhook
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
 from phasewise.setup import InUse, Mode, SetupDesk
@@ -151,6 +153,8 @@ class Application:
             clock=clock,
             state_file=path.with_suffix(STATE_SUFFIX),
         )
+        self.webhook = Webhook()
+        self.engine.alarm_listeners.append(self._tell_of_alarm)
         token = read_token(config.web.token_file) if config.web.token_file is not None else None
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
@@ -169,6 +173,7 @@ class Application:
         await self.server.start()
         self.engine.start()
         await self._follow_sources(self._config)
+        await self.webhook.follow(self._config.alarms.webhook)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
@@ -178,6 +183,7 @@ class Application:
         finally:
             watching.cancel()
             await self.engine.stop()
+            await self.webhook.stop()
             self.live.close()
             await self.desk.close()
             await self.server.stop()
@@ -227,6 +233,9 @@ class Application:
     def end_identify(self) -> None:
         """Abort the identification that runs, or take the result of the last one away."""
         self.engine.end_identify()
+
+    def _tell_of_alarm(self, standing: Standing) -> None:
+        self.webhook.alarm(standing, {b.id: b.settings.name for b in self._config.batteries})
 
     def _check_battery(self, battery_id: str) -> None:
         known = [b.id for b in self._config.batteries]
@@ -342,6 +351,7 @@ class Application:
             before.site.time_zone,
         ):
             await self._follow_sources(config)
+        await self.webhook.follow(config.alarms.webhook)
         old = {b.id: (b.driver, b.options) for b in before.batteries}
         changed = {
             b.id: self._devices.battery(b) for b in config.batteries if old.get(b.id) != (b.driver, b.options)

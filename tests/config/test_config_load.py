@@ -248,3 +248,19 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
     path.write_bytes("site: {}\n".encode("utf-16"))
     with pytest.raises(ConfigError, match=r"home.yaml:1: the file is not UTF-8 text"):
         load_config(path, REGISTRY)
+
+
+def test_further_meters_and_the_webhook_are_read_and_no_secret_is_shown() -> None:
+    text = (
+        "meter: {driver: dsmr, url: x}\nbatteries: []\n"
+        "meters: [{driver: dsmr, role: pv, name: Roof, url: y}, {driver: shelly, role: ev, url: z}]\n"
+        "alarms: {webhook: 'https://example.org/hook/53cr3t'}\n"
+    )
+    config = parse_config(text, Path("home.yaml"), REGISTRY)
+    assert [(m.driver, m.role, m.name) for m in config.meters] == [
+        ("dsmr", "pv", "Roof"),
+        ("shelly", "ev", ""),
+    ]
+    assert config.meters[0].options.model_dump()["url"] == "y"
+    assert config.alarms.webhook == "https://example.org/hook/53cr3t"
+    assert "53cr3t" not in repr(config)

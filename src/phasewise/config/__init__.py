@@ -8,7 +8,7 @@ from phasewise.config.edit import (
     set_strategy,
     set_value,
 )
-from phasewise.config.errors import ConfigError, EditError, Problem
+from phasewise.config.errors import ConfigError, EditError, Problem, key_text
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
@@ -20,6 +20,8 @@ from phasewise.config.schema import (
     MeterConfig,
     WebConfig,
 )
+from phasewise.config.settings import Change, Wrong, WrongSettingsError
+from phasewise.config.settings_file import SettingsFile, SettingsState, revision_of
 from phasewise.config.sources import ForecastConfig, PricesConfig
 from phasewise.config.watch import Broken, Changed, ConfigWatcher
 from phasewise.config.write import AlreadyThereError, NotWritableError, write_atomic, write_new
@@ -30,6 +32,7 @@ __all__ = [
     "BatteryConfig",
     "BatteryEntry",
     "Broken",
+    "Change",
     "Changed",
     "Config",
     "ConfigError",
@@ -45,13 +48,19 @@ __all__ = [
     "PricesConfig",
     "Problem",
     "Registry",
+    "SettingsFile",
+    "SettingsState",
     "SourceEntry",
     "TokenError",
     "WebConfig",
+    "Wrong",
+    "WrongSettingsError",
+    "key_text",
     "load_config",
     "parse_config",
     "read_text",
     "read_token",
+    "revision_of",
     "set_battery_override",
     "set_battery_phase",
     "set_strategy",
