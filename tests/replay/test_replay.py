@@ -56,6 +56,8 @@ def test_the_first_difference_says_both_sides(monkeypatch: pytest.MonkeyPatch) -
 def _bump(value: Any) -> Any:
     """The smallest change of a field: the last bit of a float."""
     match value:
+        case bool():
+            return not value
         case float():
             return value * (1 + 2**-52) if value else 5e-324
         case None:
@@ -187,10 +189,26 @@ def test_a_failure_of_control_that_happens_again_is_identical(monkeypatch: pytes
     assert "control failed" in "\n".join(replay_lines(found))
 
 
-def test_two_recordings_in_one_are_refused() -> None:
+def test_after_a_gap_it_goes_on_as_recorded_there() -> None:
     header, records = opened(recording())
-    with pytest.raises(ReplayError, match="second header"):
-        replay(header, [*records, header], STRATEGIES)
+    kept = list(records)
+    twice = replay(header, [*kept, header, *kept], STRATEGIES)
+    once = replay(header, kept, STRATEGIES)
+    assert twice.identical
+    assert twice.recorded.decisions == 2 * once.recorded.decisions
+    newer = changed(header, version="99.0")
+    assert replay(header, [*kept, newer, *kept], STRATEGIES).recorded.by == f"{header.version}, 99.0"
+    forgetful = [*kept, *kept]
+    assert not replay(header, forgetful, STRATEGIES).identical
+
+
+def test_a_strategy_that_is_missing_after_a_gap_is_named() -> None:
+    header, records = opened(recording())
+    control = changed(header.settings.control, strategy="other")
+    settings = changed(header.settings, control=control)
+    other = changed(header, settings=settings, strategies=("other",))
+    with pytest.raises(ReplayError, match="other"):
+        replay(header, [*records, other], STRATEGIES)
 
 
 def test_differences_see_through_nan_and_the_sign_of_zero_only() -> None:

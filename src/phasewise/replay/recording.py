@@ -4,7 +4,8 @@ What is known of the future is the same in thousands of snapshots and larger tha
 written by itself, when it changes, and put back into the snapshots when they are read.
 
 A line that says what the file is, then frames: the length of a record, its CRC-32 (both 4 bytes, big
-endian), the record in msgpack. The first record is the `Header`. msgpack, unlike JSON, keeps every number
+endian), the record in msgpack. The first record is a `Header`; there is another wherever something is missing
+before it, as after a restart. msgpack, unlike JSON, keeps every number
 as it was: infinities, NaN and the last bit.
 """
 
@@ -173,7 +174,10 @@ def _records(frames: Iterator[bytes | Torn], version: str) -> Iterator[Record | 
         record = data if isinstance(data, Torn) else _record(data, version)
         if isinstance(record, Outlook):
             outlook = record
-        elif isinstance(record, Step | Failed):
+            continue
+        if isinstance(record, Header) and not isinstance(data, Torn):
+            record, outlook = _header(data), NO_OUTLOOK
+        if isinstance(record, Step | Failed):
             yield _with_outlook(record, outlook)
         else:
             yield record

@@ -44,11 +44,18 @@ class Remembered(Struct, frozen=True):
     here: Memory
 
 
+class Resumed(Struct, frozen=True):
+    """A gap: what comes next was recorded later, or after a restart."""
+
+    memory: Memory
+    """With which it went on there."""
+
+
 class Recorded(Struct, frozen=True):
     """A recording in numbers."""
 
     by: str
-    """The version of Phasewise."""
+    """The version of Phasewise; several where it was updated meanwhile."""
     begin: str | None
     """ISO 8601, UTC; None without any decision."""
     end: str | None
@@ -65,6 +72,7 @@ class Player:
     def __init__(self, header: Header, records: Iterable[Record | Torn], strategies: Strategies) -> None:
         """Raises ReplayError for a strategy that is not installed here, as does `play`."""
         self._header = header
+        self._by = {header.version: None}
         self._records = records
         self._strategies = strategies
         self._check_strategy(header.settings)
@@ -74,7 +82,7 @@ class Player:
         self._failed = 0
         self._torn_bytes = 0
 
-    def play(self) -> Iterator[Moment | Remembered]:
+    def play(self) -> Iterator[Moment | Remembered | Resumed]:
         """Every decision, and memory wherever the recording has it; from there it goes on as recorded."""
         settings, memory = self._header.settings, self._header.memory
         for record in self._records:
@@ -94,12 +102,15 @@ class Player:
                 case Torn(unread_bytes):
                     self._torn_bytes = unread_bytes
                 case Header():
-                    raise ReplayError("The recording has a second header: replay each recording by itself.")
+                    self._header, settings, memory = record, record.settings, record.memory
+                    self._by[record.version] = None
+                    self._check_strategy(settings)
+                    yield Resumed(memory)
 
     def recorded(self) -> Recorded:
         """What was played so far."""
         return Recorded(
-            by=self._header.version,
+            by=", ".join(self._by),
             begin=None if self._begin_s is None else iso(self._begin_s),
             end=None if self._end_s is None else iso(self._end_s),
             decisions=self._decisions,
@@ -171,6 +182,8 @@ def replay(header: Header, records: Iterable[Record | Torn], strategies: Strateg
     checks = differing = 0
     first: FirstDifference | None = None
     for played in player.play():
+        if isinstance(played, Resumed):
+            continue
         of = "decision" if isinstance(played, Moment) else "memory"
         found = differences(played.recorded, played.here)
         checks += of == "memory"

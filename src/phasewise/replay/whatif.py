@@ -19,6 +19,7 @@ from phasewise.replay.replay import (
     Moment,
     Player,
     Recorded,
+    Resumed,
     Strategies,
     attempt,
     iso,
@@ -122,6 +123,10 @@ class _Tally:
                 text = " ".join(filter(None, (alarm.code.value, alarm.subject, alarm.detail)))
                 self.alarms.setdefault((alarm.code, alarm.subject), text)
 
+    def pause(self) -> None:
+        """Nothing is known until the next instant."""
+        self._last = None
+
     def _count_energy(self, now_s: float) -> None:
         if self._last is None:
             return
@@ -160,6 +165,9 @@ def what_if(
     settings: Settings | None = None
     unfaithful = 0
     for moment in player.play():
+        if isinstance(moment, Resumed):
+            memory = moment.memory
+            tally.pause()
         if not isinstance(moment, Moment):
             continue
         unfaithful += bool(differences(moment.recorded, moment.here))
