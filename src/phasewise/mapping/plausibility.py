@@ -7,8 +7,11 @@ one has it when something else happened there at that moment.
 
 That batteries answer to loads does not spoil this: a load that steps up makes a battery discharge, so
 what the load does is of the OPPOSITE sign, whichever phase it is on. Other batteries that share the step do
-show, of the same sign, on their phases; such a move does not tell the phases apart, and does not count.
-What tells are the moves of one battery alone, and hand-overs, in which another goes the other way.
+show, of the same sign, on their phases: a move that another battery joined does not count. What tells are the
+moves of one battery alone, and hand-overs, in which another goes the other way.
+
+The usual mistake is two batteries that were swapped. Then what each of them shows speaks for the same thing,
+and is added up: "these two are swapped" is proven sooner than "this one is wrong" twice.
 
 Nothing here changes an assignment or a setpoint. When it cannot tell, it is silent. A unit that feeds all
 three phases shows the same on each: it is not judged.
@@ -16,6 +19,7 @@ three phases shows the same on each: it is not judged.
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -54,28 +58,31 @@ METER_OFF_S = 1.5
 """The age of a meter's sample is known to about a second."""
 METER_GAP_S = 12.0
 """A gap in the meter's samples hides what happened; a 10 s meter has none as long as this."""
-KEEP_S = 2.0 * SILENT_S + READING_LATE_S + METER_OFF_S + METER_GAP_S
-"""Samples are kept until the last reading that can end a move, and the meter's sample after it, have come."""
+KEEP_S = 3.0 * SILENT_S + READING_LATE_S + 2.0 * METER_GAP_S
+"""A move takes two readings at most. It is judged when every battery that is not silent has been heard again,
+with the next sample of the meter, and from the sample before the earliest time it may have begun."""
 TELLS = 0.5
-"""A move tells the phases apart when it fits one better than another by half of it."""
+"""A move tells the phases apart when it fits one better than another by half of it, and when no other battery
+went the same way by as much."""
 APART_S = 60.0
 """Moves closer together are not independent of each other: a load that pulses makes many of a kind."""
 KEPT = 0.98
 """Each move that counts leaves this much of those before: the picture is that of the last fifty."""
-PROOF = 6.0
-"""How much a warning needs (see `_proof`): odds against chance of e^6, 400 to 1, which takes at least
-2 x PROOF = 12 moves more for another phase than for the configured one.
+PROOF = 4.0
+"""How much a warning needs (see `_proof`): odds against chance of e^4, 55 to 1. That takes more than
+2 x PROOF = 8 moves more for another phase than for the configured one.
 
-With the right phase configured, about one move in a hundred speaks for another phase rather than for it
+With the right phase configured, fewer than two moves in a thousand speak for another phase rather than for it
 (tools/plausibility_year.py counts them). Say one in four of those that take sides: the chance that the count
-ever climbs by 12 from where it is, is (1/4 : 3/4)^12 = 2e-6 (the gambler's ruin). 150 moves a day, two wrong
-phases and three batteries are 330,000 starts a year: 0.6 false warnings, at odds that are much too bad."""
+ever climbs by 8 from nothing is (1/4 : 3/4)^8 = 1.5e-4 (the gambler's ruin). It begins from nothing at a
+start only; later it has all the moves behind it that spoke for the right phase. Two wrong phases, three
+batteries and a start a week are 312 a year: 0.05 false warnings, at odds that are a hundred times too bad."""
 GOOD_FIT = 0.75
 """The phase that is named instead must show most of the battery's moves, as a true one does (0.9 and more).
 If none does, the readings are later than READING_LATE_S or not to be believed: then nothing can be told."""
 
-Sample = tuple[float, float, float, float]
-"""Time and power per phase, import positive."""
+Sample = tuple[float, ...]
+"""Time, and power: that of L1, L2, L3, import positive; or that of a battery."""
 PerPhase = tuple[float, float, float]
 
 
@@ -94,16 +101,14 @@ class Fits(Struct, frozen=True):
     """What the moves of one battery that counted say of each phase."""
 
     id: str
-    rest_s: float
-    """Time of the last reading before the move that is going on; at rest, of the newest."""
-    rest_w: float
-    read_s: float
-    """Time of the newest reading."""
-    read_w: float
+    heard: tuple[Sample, ...]
+    """Its readings of the last KEEP_S; at least the newest."""
+    rest: Sample
+    """The last reading before the move that is going on; at rest, the newest."""
     moving: int = 0
     """Readings since then that moved on the same way."""
-    ended: Move | None = None
-    """A move that the meter has not shown to its end yet."""
+    ended: tuple[Move, ...] = ()
+    """Moves that the meter and the other batteries have not yet said enough about."""
     counted_s: float = float("-inf")
     """End of the last move that counted."""
     moves: int = 0
@@ -117,7 +122,7 @@ class Fits(Struct, frozen=True):
 
 
 class PlausibilityMemory(Struct, frozen=True):
-    """Memory of the check. Bounded: KEEP_S of samples, and one `Fits` per battery."""
+    """Memory of the check. Bounded: KEEP_S of samples, and as much of readings per battery."""
 
     samples: tuple[Sample, ...] = ()
     batteries: tuple[Fits, ...] = ()
@@ -128,6 +133,7 @@ class Finding(Struct, frozen=True):
     """What is thought of one battery's configured phase."""
 
     id: str
+    name: str
     assigned: Assignment
     best: Phase | None
     """The phase that fits best; None before anything counted."""
@@ -139,6 +145,12 @@ class Finding(Struct, frozen=True):
     """That `best` fits better than each other phase by more than chance, 0 to 1."""
     doubtful: bool
     """Whether `best` fits better than the assigned phase beyond doubt: worth a warning."""
+    swapped_with: str | None = None
+    """The battery that it was swapped with, if that is beyond doubt."""
+
+
+Heard = tuple[Fits, BatterySettings]
+"""What the moves of a battery say, and what the configuration says."""
 
 
 def advance(memory: PlausibilityMemory, snapshot: Snapshot, settings: Settings) -> PlausibilityMemory:
@@ -159,11 +171,8 @@ def advance(memory: PlausibilityMemory, snapshot: Snapshot, settings: Settings) 
         if seen.reachable and seen.reading is not None:
             fits = _hear(fits, seen.id, seen.reading)
         if fits is not None:
-            ended = fits.ended
-            if ended is not None and samples and samples[-1][0] >= ended.until_s + METER_OFF_S:
-                fits = _judge(replace(fits, ended=None), ended, samples)
             batteries.append(fits)
-    return PlausibilityMemory(samples, tuple(batteries))
+    return PlausibilityMemory(samples, tuple([_settle(fits, batteries, samples) for fits in batteries]))
 
 
 def _has_phases(site: Site) -> bool:
@@ -184,52 +193,78 @@ def _with(samples: tuple[Sample, ...], grid: GridReading) -> tuple[Sample, ...]:
     at_s = grid.sampled_s
     if samples and samples[-1][0] >= at_s:
         return samples
+    return _kept(samples, (at_s, l1.power_w, l2.power_w, l3.power_w))
+
+
+def _kept(samples: tuple[Sample, ...], newest: Sample) -> tuple[Sample, ...]:
+    """Those of the last KEEP_S."""
     old = 0
-    while old < len(samples) and samples[old][0] < at_s - KEEP_S:
+    while old < len(samples) and samples[old][0] < newest[0] - KEEP_S:
         old += 1
-    return (*samples[old:], (at_s, l1.power_w, l2.power_w, l3.power_w))
+    return (*samples[old:], newest)
 
 
 def _hear(fits: Fits | None, battery_id: str, reading: BatteryReading) -> Fits | None:
     """Follow a battery from rest to rest."""
     power_w, now_s = reading.ac_power_w, reading.time_s
-    if power_w is None or not math.isfinite(power_w) or (fits is not None and now_s <= fits.read_s):
+    if power_w is None or not math.isfinite(power_w) or (fits is not None and now_s <= fits.heard[-1][0]):
         return fits
+    newest = (now_s, power_w)
     if fits is None:
-        return Fits(battery_id, now_s, power_w, now_s, power_w)
-    change_w = power_w - fits.read_w
+        return Fits(battery_id, (newest,), newest)
+    before = fits.heard[-1]
+    heard = _kept(fits.heard, newest)
+    change_w = power_w - before[1]
     still = abs(change_w) <= STILL_W
-    if now_s - fits.read_s > SILENT_S or (still and not fits.moving):
-        return replace(fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=0)
-    moved_w = fits.read_w - fits.rest_w
+    if now_s - before[0] > SILENT_S or (still and not fits.moving):
+        return replace(fits, heard=heard, rest=newest, moving=0)
+    moved_w = before[1] - fits.rest[1]
     # It begins to move, or goes on the same way.
     if not fits.moving or (not still and change_w * moved_w > 0):
-        return replace(fits, read_s=now_s, read_w=power_w, moving=fits.moving + 1)
+        return replace(fits, heard=heard, moving=fits.moving + 1)
     # It came to rest, or turned.
     ended = fits.ended
-    sudden = fits.moving <= SUDDEN_READINGS or fits.read_s - fits.rest_s <= SUDDEN_S
-    if ended is None and sudden and abs(moved_w) >= STEP_W:
-        ended = Move(fits.rest_s, fits.read_s, moved_w)
+    sudden = fits.moving <= SUDDEN_READINGS or before[0] - fits.rest[0] <= SUDDEN_S
+    if sudden and abs(moved_w) >= STEP_W:
+        recent = [move for move in ended if move.until_s >= now_s - KEEP_S]
+        ended = (*recent, Move(fits.rest[0], before[0], moved_w))
     if still:
-        return replace(
-            fits, rest_s=now_s, rest_w=power_w, read_s=now_s, read_w=power_w, moving=0, ended=ended
-        )
-    return replace(
-        fits, rest_s=fits.read_s, rest_w=fits.read_w, read_s=now_s, read_w=power_w, moving=1, ended=ended
+        return replace(fits, heard=heard, rest=newest, moving=0, ended=ended)
+    return replace(fits, heard=heard, rest=before, moving=1, ended=ended)
+
+
+def _settle(fits: Fits, batteries: Iterable[Fits], samples: Sequence[Sample]) -> Fits:
+    """Judge the oldest move that ended, once the meter and the other batteries have said what they can."""
+    if not fits.ended or not samples or samples[-1][0] < fits.ended[0].until_s + SILENT_S:
+        return fits
+    move, *later = fits.ended
+    fits = replace(fits, ended=tuple(later))
+    if move.from_s < fits.counted_s + APART_S:
+        return fits
+    fit = _fit(move, samples)
+    others = [other for other in batteries if other.id != fits.id]
+    tells = max(fit) - min(fit) >= TELLS and not _was_joined(move, others)
+    return _count(fits, move, fit) if tells else fits
+
+
+def _fit(move: Move, samples: Sequence[Sample]) -> PerPhase:
+    """Share of a move that each phase shows; all 0 if the meter did not see all of it."""
+    window = _during(move, samples)
+    sign = 1.0 if move.power_w > 0 else -1.0
+    l1, l2, l3 = [min(_rise_w(window, column, sign) / abs(move.power_w), 1.0) for column in (1, 2, 3)]
+    return (l1, l2, l3)
+
+
+def _was_joined(move: Move, others: Iterable[Fits]) -> bool:
+    """Whether another battery went the same way, so that its phase shows what may be taken for this move."""
+    sign = 1.0 if move.power_w > 0 else -1.0
+    return any(
+        _rise_w(_since(other.heard, move.from_s - READING_LATE_S), 1, sign) >= TELLS * abs(move.power_w)
+        for other in others
     )
 
 
-def _judge(fits: Fits, move: Move, samples: Sequence[Sample]) -> Fits:
-    """Count a move, if it tells the phases apart."""
-    if move.from_s < fits.counted_s + APART_S:
-        return fits
-    window = _during(move, samples)
-    if not window:
-        return fits
-    sign = 1.0 if move.power_w > 0 else -1.0
-    fit = [min(_rise_w(window, phase.ordinal + 1, sign) / abs(move.power_w), 1.0) for phase in PHASES]
-    if max(fit) - min(fit) < TELLS:
-        return fits
+def _count(fits: Fits, move: Move, fit: PerPhase) -> Fits:
     l1, l2, l3 = fit
     squares = ((l2 - l3) ** 2, (l3 - l1) ** 2, (l1 - l2) ** 2)
     s1, s2, s3 = [KEPT * KEPT * old + new for old, new in zip(fits.spread, squares, strict=True)]
@@ -247,21 +282,27 @@ def _judge(fits: Fits, move: Move, samples: Sequence[Sample]) -> Fits:
 def _during(move: Move, samples: Sequence[Sample]) -> Sequence[Sample]:
     """The samples from just before the move to just after it; none if the meter did not see all of it."""
     begin_s, end_s = move.from_s - READING_LATE_S, move.until_s + METER_OFF_S
-    first, last = 0, len(samples) - 1
-    if samples[first][0] > begin_s or samples[last][0] < end_s:
+    window = _since(samples, begin_s)
+    last = len(window) - 1
+    if window[0][0] > begin_s or window[last][0] < end_s:
         return ()
-    while samples[first + 1][0] <= begin_s:
-        first += 1
-    while samples[last - 1][0] >= end_s:
+    while window[last - 1][0] >= end_s:
         last -= 1
-    for index in range(first, last):
-        if samples[index + 1][0] - samples[index][0] > METER_GAP_S:
-            return ()
-    return samples[first : last + 1]
+    window = window[: last + 1]
+    gaps_s = [after[0] - before[0] for before, after in pairwise(window)]
+    return () if max(gaps_s) > METER_GAP_S else window
+
+
+def _since(samples: Sequence[Sample], begin_s: float) -> Sequence[Sample]:
+    """From the last sample that is not later than `begin_s`; from the first one if all are."""
+    first = 0
+    while first + 1 < len(samples) and samples[first + 1][0] <= begin_s:
+        first += 1
+    return samples[first:]
 
 
 def _rise_w(window: Sequence[Sample], column: int, sign: float) -> float:
-    """The most that a phase goes up from any sample to a later one; down, for a negative sign."""
+    """The most that a power goes up from any sample to a later one; down, for a negative sign."""
     most_w = 0.0
     low_w = math.inf
     for sample in window:
@@ -281,61 +322,101 @@ def findings(memory: PlausibilityMemory, settings: Settings) -> tuple[Finding, .
     if not _has_phases(settings.site):
         return ()
     known = {fits.id: fits for fits in memory.batteries}
-    return tuple(
-        _finding(known[battery.id], battery)
+    heard = [
+        (known[battery.id], battery)
         for battery in settings.batteries
         if battery.id in known and battery.phase is not Assignment.THREE_PHASE
-    )
+    ]
+    return tuple([_finding(fits, battery, heard) for fits, battery in heard])
 
 
-def _finding(fits: Fits, battery: BatterySettings) -> Finding:
-    if not fits.moves:
-        return Finding(battery.id, battery.phase, None, 0, (0.0, 0.0, 0.0), 0.0, doubtful=False)
-    l1, l2, l3 = [total / fits.weight for total in fits.fits]
-    best = max(PHASES, key=lambda phase: fits.fits[phase.ordinal])
-    proof = {other: _proof(fits, best, other) for other in PHASES if other is not best}
+def _finding(fits: Fits, battery: BatterySettings, heard: Iterable[Heard]) -> Finding:
     assigned = battery.phase.phase
+    if not fits.moves:
+        return Finding(battery.id, battery.name, battery.phase, None, 0, (0.0, 0.0, 0.0), 0.0, doubtful=False)
+    l1, l2, l3 = [total / fits.weight for total in fits.fits]
+    best = _best(fits)
+    ahead = {other: _proof((fits, best, other)) for other in PHASES if other is not best}
+    elsewhere = _elsewhere(fits, battery)
+    wrong = ahead[assigned] if assigned is not None and elsewhere is not None else 0.0
+    swapped, partner = 0.0, battery
+    if elsewhere is not None:
+        swapped, partner = max(
+            ((_swapped((fits, battery), other), other[1]) for other in heard), key=lambda swap: swap[0]
+        )
     return Finding(
         id=battery.id,
+        name=battery.name,
         assigned=battery.phase,
         best=best,
         moves=fits.moves,
         fits=(l1, l2, l3),
-        confidence=-math.expm1(-min(proof.values())),
-        doubtful=(
-            assigned in proof
-            and proof[assigned] >= PROOF
-            and fits.fits[best.ordinal] >= GOOD_FIT * fits.weight
-        ),
+        confidence=-math.expm1(-max(min(ahead.values()), swapped)),
+        doubtful=max(wrong, swapped) >= PROOF,
+        swapped_with=partner.id if swapped >= PROOF else None,
     )
 
 
-def _proof(fits: Fits, better: Phase, other: Phase) -> float:
-    """Natural logarithm of the odds against chance that one phase fits so much better than the other.
+def _best(fits: Fits) -> Phase:
+    return max(PHASES, key=lambda phase: fits.fits[phase.ordinal])
+
+
+def _elsewhere(fits: Fits, battery: BatterySettings) -> Phase | None:
+    """The phase that fits best, if that is not the assigned one, and if it fits as a true one does."""
+    if not fits.moves or battery.phase.phase is None:
+        return None
+    best = _best(fits)
+    fits_well = fits.fits[best.ordinal] >= GOOD_FIT * fits.weight
+    return best if fits_well and best is not battery.phase.phase else None
+
+
+def _swapped(one: Heard, other: Heard) -> float:
+    """The proof that each of two batteries is on the phase that is set for the other; 0 if one is not."""
+    mine, its = one[1].phase.phase, other[1].phase.phase
+    if mine is None or its is None or _elsewhere(*one) is not its or _elsewhere(*other) is not mine:
+        return 0.0
+    return _proof((one[0], its, mine), (other[0], mine, its))
+
+
+def _proof(*claims: tuple[Fits, Phase, Phase]) -> float:
+    """Natural logarithm of the odds against chance that one phase fits so much better than another.
+
+    `claims`: of one battery or more, the phase that is to fit better, and the other one.
 
     The differences of the fits are summed and held against the root of the sum of their squares. If each
     were as likely to be of one sign as of the other, whatever its size, the ratio would exceed t with a
     probability of at most exp(-t^2 / 2) (Efron, "Student's t-test under symmetry conditions", Journal of the
     American Statistical Association 64, 1969).
     """
-    third = 3 - better.ordinal - other.ordinal
-    ahead = fits.fits[better.ordinal] - fits.fits[other.ordinal]
-    return ahead * ahead / (2.0 * fits.spread[third]) if ahead > 0 else 0.0
+    ahead = spread = 0.0
+    for fits, better, other in claims:
+        ahead += fits.fits[better.ordinal] - fits.fits[other.ordinal]
+        spread += fits.spread[3 - better.ordinal - other.ordinal]
+    return ahead * ahead / (2.0 * spread) if ahead > 0 else 0.0
 
 
 def warnings(found: Iterable[Finding]) -> list[Alarm]:
     """The alarms that findings deserve."""
+    by_id = {finding.id: finding for finding in found}
     return [
-        Alarm(
-            AlarmCode.MAPPING_DOUBTFUL,
-            Severity.WARNING,
-            finding.id,
-            f"{finding.best} fits best, not {finding.assigned}: {evidence_text(finding)}",
-            (Fact(FactCode.SEEN_ON, f"{finding.best} ({_shares(finding)}; n = {finding.moves})"),),
-        )
-        for finding in found
+        _warning(finding, by_id.get(finding.swapped_with or ""))
+        for finding in by_id.values()
         if finding.doubtful
     ]
+
+
+def _warning(finding: Finding, partner: Finding | None) -> Alarm:
+    detail = f"{finding.best} fits best, not {finding.assigned}: {evidence_text(finding)}"
+    seen = _seen(finding)
+    if partner is not None:
+        detail += f"; it looks swapped with {partner.name}: {evidence_text(partner)}"
+        seen += f"; {partner.name}: {_seen(partner)}"
+    facts = (Fact(FactCode.SEEN_ON, seen),)
+    return Alarm(AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, finding.id, detail, facts)
+
+
+def _seen(finding: Finding) -> str:
+    return f"{finding.best} ({_shares(finding)}; n = {finding.moves})"
 
 
 def evidence_text(finding: Finding) -> str:
