@@ -18,6 +18,7 @@ from phasewise.config import (
     ConfigWatcher,
     EditError,
     ForecastConfig,
+    FurtherMeterConfig,
     MeterConfig,
     NotWritableError,
     PricesConfig,
@@ -47,6 +48,7 @@ from phasewise.engine.controls import (
 from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
+from phasewise.engine.submeters import Submeter
 from phasewise.integrations.webhook import Webhook
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
@@ -73,6 +75,10 @@ class Devices:
     def meter(self, config: MeterConfig) -> MeterDriver:
         """The main meter's driver."""
         return self._plugins.meters[config.driver].from_options(_own(config.options), self._clock)
+
+    def submeter(self, config: FurtherMeterConfig) -> MeterDriver:
+        """The driver of a meter of panels or of a car charger."""
+        return self.meter(config)
 
     def battery(self, config: BatteryConfig) -> BatteryDriver:
         """One battery's driver."""
@@ -174,6 +180,7 @@ class Application:
         self.engine.start()
         await self._follow_sources(self._config)
         await self.webhook.follow(self._config.alarms.webhook)
+        await self._follow_submeters(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
@@ -352,12 +359,19 @@ class Application:
         ):
             await self._follow_sources(config)
         await self.webhook.follow(config.alarms.webhook)
+        if (config.meters, config.site) != (before.meters, before.site):
+            await self._follow_submeters(config)
         old = {b.id: (b.driver, b.options) for b in before.batteries}
         changed = {
             b.id: self._devices.battery(b) for b in config.batteries if old.get(b.id) != (b.driver, b.options)
         }
         meter = self._devices.meter(config.meter) if config.meter != before.meter else None
         await self.engine.reconfigure(self._settings(config), meter=meter, batteries=changed)
+
+    async def _follow_submeters(self, config: Config) -> None:
+        """Read the further meters that the configuration names, from now on."""
+        meters = [Submeter(self._devices.submeter(m), m.role, m.name or m.role) for m in config.meters]
+        await self.engine.submeters.follow(meters, config.site, self._clock)
 
     async def _follow_sources(self, config: Config) -> None:
         """Ask whom the configuration names for prices and forecasts, from now on."""

@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 from phasewise.app import Application, Devices
-from phasewise.config import BatteryConfig, MeterConfig
+from phasewise.config import BatteryConfig, FurtherMeterConfig, MeterConfig
 from phasewise.devices.base import BatteryDriver, MeterDriver
 from phasewise.registry import Plugins
 from phasewise.sim.battery import BatterySpec, SimBattery
-from phasewise.sim.drivers import FastClock, drivers_for
-from phasewise.sim.house import DelayLine, MeterSample, SimHouse
+from phasewise.sim.drivers import FastClock, SimMeterDriver, drivers_for
+from phasewise.sim.house import DelayLine, MeterSample, PerPhase, SimHouse
 from phasewise.sim.household import Household
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
@@ -40,6 +40,8 @@ site:
   name: Demo house
   main_fuse_a: 25
 meter: {{driver: dsmr, url: "{meter}"}}
+meters:
+  - {{driver: dsmr, role: pv, name: Roof, url: "{roof}"}}
 batteries:
   - id: garage
     name: Garage
@@ -63,6 +65,17 @@ control:
   phase_protection: {{enabled: true}}
 web: {{port: {port}}}
 """
+
+
+def demo_roof(started_s: float) -> SimHouse:
+    """Its panels, as the meter beside the inverter sees them: they are in the loads of the house too."""
+    household = Household(seed=3, pace=PACE)
+
+    def panels_w(now_s: float) -> PerPhase:
+        third_w = household.pv_w(STARTS_AT_S + now_s - started_s) / 3.0
+        return (-third_w, -third_w, -third_w)
+
+    return SimHouse(panels_w, [], noise_w=2.0)
 
 
 def demo_house(started_s: float) -> SimHouse:
@@ -90,7 +103,8 @@ async def run_demo(plugins: Plugins, *, port: int, speed: float, ready: Callable
 
 
 async def _run_on_sockets(path: Path, plugins: Plugins, port: int, ready: Callable[[str], None]) -> None:
-    house = demo_house(time.monotonic())
+    started_s = time.monotonic()
+    house, panels = demo_house(started_s), demo_roof(started_s)
     line = DelayLine(METER_DELAY_S)
 
     def seen() -> MeterSample | None:
@@ -102,7 +116,10 @@ async def _run_on_sockets(path: Path, plugins: Plugins, port: int, ready: Callab
         meter = P1Server(seen)
         await meter.start()
         stack.push_async_callback(meter.stop)
-        urls = {"meter": meter.url}
+        roof = P1Server(lambda: panels.sample(time.monotonic()))
+        await roof.start()
+        stack.push_async_callback(roof.stop)
+        urls = {"meter": meter.url, "roof": roof.url}
         for battery_id, (_, battery) in zip(IDS, house.batteries, strict=True):
             server = MarstekServer(battery, model="venus-e-v3", now=time.monotonic)
             await server.start()
@@ -123,9 +140,13 @@ class InProcess(Devices):
         super().__init__(plugins, clock)
         self.house = demo_house(clock.now_s())
         self._meter, self.drivers = drivers_for(self.house, IDS, clock)
+        self._roof = SimMeterDriver(demo_roof(clock.now_s()), clock)
 
     def meter(self, config: MeterConfig) -> MeterDriver:
         return self._meter
+
+    def submeter(self, config: FurtherMeterConfig) -> MeterDriver:
+        return self._roof
 
     def battery(self, config: BatteryConfig) -> BatteryDriver:
         return self.drivers[config.id]
@@ -136,7 +157,7 @@ async def _run_in_process(
 ) -> None:
     here = "127.0.0.1:1"
     modbus = f"modbus-tcp://{here}?unit=1"
-    urls = {"meter": f"tcp://{here}", **dict.fromkeys(IDS, modbus)}
+    urls = {"meter": f"tcp://{here}", "roof": f"tcp://{here}", **dict.fromkeys(IDS, modbus)}
     _write(path, port=port, **urls)
     clock = FastClock(speed, utc_s=datetime.now().astimezone().timestamp())
     devices = InProcess(plugins, clock)

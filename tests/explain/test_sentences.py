@@ -18,6 +18,7 @@ PHASE_REASONS = {
 SUBJECT_ALARMS = {
     *(code for code in AlarmCode if code.startswith("battery-")),
     AlarmCode.STRATEGY_FAILED,
+    AlarmCode.SUBMETER_LOST,
     AlarmCode.PHASE_OVERLOAD,
     AlarmCode.PHASE_LOST,
     AlarmCode.FUSE_WARM,

@@ -17,6 +17,7 @@ from phasewise.engine.state import (
     ProtectionState,
     QuarterState,
     StrategyState,
+    SubmeterState,
     SystemState,
 )
 from phasewise.integrations.metrics import METRICS, render
@@ -211,9 +212,12 @@ def test_everything_declared_is_sent() -> None:
     told = replace(state.batteries[0], setpoint_w=10.0)
     counters = Counters(battery_writes={"m1": 1}, battery_failures={"m1": 1})
     quarter = QuarterState(1200.0, 2480.0, 2500.0, 2400.0, 2310.0)
-    state = replace(state, batteries=(told,), quarter=quarter)
+    submeters = {"pv": SubmeterState(2400.0, "fresh"), "ev": SubmeterState(-700.0, "aging")}
+    state = replace(state, batteries=(told,), quarter=quarter, **submeters)
     samples = read(render(state, counters, HEALTHY))
     assert samples[key("phasewise_quarter_forecast_watts")] == 2480.0
     assert samples[key("phasewise_month_peak_watts")] == 2310.0
+    assert samples[key("phasewise_pv_power_watts")] == 2400.0
+    assert samples[key("phasewise_ev_power_watts")] == -700.0
     sent = {name for name, _ in samples}
     assert sent == {metric.name for metric in METRICS}

@@ -28,6 +28,7 @@ from phasewise.engine.outlook import Outlook
 from phasewise.engine.publish import alarm_states, system_state
 from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
+from phasewise.engine.submeters import Submeters
 from phasewise.mapping import plausibility
 from phasewise.model import (
     Alarm,
@@ -84,6 +85,7 @@ class Engine:
         self.live = Live()
         self.recorder = Recorder(strategies, memory=self._memory)
         self.outlook = Outlook()
+        self.submeters = Submeters()
         self.settings = settings
         self.extra_alarms: dict[AlarmCode, Alarm] = {}
         """Alarms of others (the configuration file...), shown with the engine's own."""
@@ -135,6 +137,7 @@ class Engine:
         await self._keeper.save(self._memory.quarter)
         await self._meter.close()
         await self.outlook.stop()
+        await self.submeters.stop()
 
     async def _release(self, workers: Iterable[BatteryWorker]) -> None:
         await asyncio.gather(*(worker.shutdown(RELEASE_DEADLINE_S) for worker in workers))
@@ -291,6 +294,7 @@ class Engine:
                 identify=identify,
                 outlook=self.outlook,
                 inputs=self._inputs.state(self.settings, snapshot.time_s),
+                submeters=self.submeters,
             )
         )
         self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
@@ -314,6 +318,7 @@ class Engine:
         if snapshot.grid is not None and snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
             detail = f"{snapshot.grid_cadence_s:.0f}"
             found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", detail))
+        found.extend(self.submeters.alarms(now_s))
         for worker in self._workers.values():
             found.extend(self._battery_alarms(worker, now_s))
         return found

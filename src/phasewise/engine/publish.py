@@ -28,6 +28,7 @@ from phasewise.engine.state import (
     SupportState,
     SystemState,
 )
+from phasewise.engine.submeters import Submeters
 from phasewise.explain import Text, alarm_text, reason_text
 from phasewise.mapping.plausibility import Finding, evidence_text
 from phasewise.model import (
@@ -60,6 +61,7 @@ def system_state(
     identify: IdentifyState | None = None,
     outlook: Outlook | None = None,
     inputs: tuple[InputState, ...] = (),
+    submeters: Submeters | None = None,
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
 
@@ -87,6 +89,8 @@ def system_state(
         prices=_prices(snapshot, outlook) if outlook is not None and outlook.has_prices else None,
         inputs=inputs,
         quarter=_quarter(decision),
+        pv=None if submeters is None else submeters.state("pv", snapshot.time_s),
+        ev=None if submeters is None else submeters.state("ev", snapshot.time_s),
     )
 
 

@@ -100,6 +100,10 @@ DE = Catalogue(
             "Der Stromzähler sendet zu selten, um eine Phase zu schützen, deshalb ist der Phasenschutz "
             "aus. Alles andere läuft weiter."
         ),
+        A.SUBMETER_LOST: (
+            "Vom weiteren Zähler {subject} kommt nichts an. Die Regelung läuft ohne ihn weiter; prüfen Sie"
+            " Kabel oder Netzwerk."
+        ),
         A.BATTERY_UNREACHABLE: (
             "Batterie {subject} ist nicht erreichbar. Andere springen ein, und es wird weiter versucht. "
             "Prüfen Sie, ob sie an und im Netzwerk ist."

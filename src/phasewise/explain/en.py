@@ -68,6 +68,10 @@ EN = Catalogue(
             "The smart meter sends too seldom to protect a phase, so phase protection is off. All else "
             "goes on."
         ),
+        A.SUBMETER_LOST: (
+            "Nothing is heard from the further meter {subject}. Control goes on without it; check its cable"
+            " or network."
+        ),
         A.BATTERY_UNREACHABLE: (
             "Battery {subject} can't be reached. Others take over and it is tried again. Check that it is"
             " on and on the network."

@@ -89,6 +89,7 @@ DE = EventWords(
         A.METER_REPLAYED: "Stromzähler wiederholt eine alte Nachricht",
         A.METER_REJECTED: "Zählerwert, der nicht stimmen kann",
         A.METER_SLOW: "Stromzähler sendet zu selten",
+        A.SUBMETER_LOST: "weiterer Zähler nicht zu hören",
         A.BATTERY_UNREACHABLE: "Batterie nicht erreichbar",
         A.BATTERY_NOT_RESPONDING: "Batterie tut nicht, was ihr gesagt wird",
         A.BATTERY_WRONG_DIRECTION: "Batterie arbeitet in der falschen Richtung",

@@ -90,6 +90,7 @@ EN = EventWords(
         A.METER_REPLAYED: "smart meter repeats an old message",
         A.METER_REJECTED: "smart meter value that cannot be true",
         A.METER_SLOW: "smart meter sends too seldom",
+        A.SUBMETER_LOST: "further meter not heard",
         A.BATTERY_UNREACHABLE: "battery can't be reached",
         A.BATTERY_NOT_RESPONDING: "battery does not do what it is told",
         A.BATTERY_WRONG_DIRECTION: "battery works the wrong way",

@@ -89,6 +89,7 @@ NL = EventWords(
         A.METER_REPLAYED: "slimme meter herhaalt een oud bericht",
         A.METER_REJECTED: "meterwaarde die niet waar kan zijn",
         A.METER_SLOW: "slimme meter stuurt te zelden",
+        A.SUBMETER_LOST: "extra meter niet te horen",
         A.BATTERY_UNREACHABLE: "batterij niet bereikbaar",
         A.BATTERY_NOT_RESPONDING: "batterij doet niet wat haar gezegd wordt",
         A.BATTERY_WRONG_DIRECTION: "batterij werkt de verkeerde kant op",

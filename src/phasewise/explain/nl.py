@@ -88,6 +88,10 @@ NL = Catalogue(
             "De slimme meter stuurt te zelden om een fase te beveiligen, dus is de fasebeveiliging uit. "
             "Al het andere gaat door."
         ),
+        A.SUBMETER_LOST: (
+            "De extra meter {subject} is niet te horen. De regeling gaat zonder hem door; controleer de"
+            " kabel of het netwerk."
+        ),
         A.BATTERY_UNREACHABLE: (
             "Batterij {subject} is niet bereikbaar. Andere nemen het over en er wordt opnieuw geprobeerd."
             " Controleer of ze aan staat en op het netwerk zit."

@@ -131,6 +131,8 @@ _STRATEGY = Metric("phasewise_strategy_info", "Always 1; the selected and the ru
 _BATTERY_INFO = Metric("phasewise_battery_info", "Always 1; name and phase of the battery are labels.")
 _ALARM = Metric("phasewise_alarm_active", "1 for each alarm that lasts.")
 _LOAD = Metric("phasewise_load_power_watts", "Estimated power of the house without the batteries.")
+_PV = Metric("phasewise_pv_power_watts", "What the panels give, by further meters; 0 or more.")
+_EV = Metric("phasewise_ev_power_watts", "What the car charger draws, by further meters.")
 _TARGET = Metric("phasewise_grid_target_power_watts", "Grid power that the strategy aims for.")
 
 _PROTECTION = Metric("phasewise_protection_active", "1 while phase protection can act, else 0.")
@@ -165,7 +167,7 @@ _WRITES = Metric("phasewise_battery_writes_total", "Setpoints applied; keep-aliv
 _FAILURES = Metric("phasewise_battery_failures_total", "Failed reads and writes.")
 
 METRICS: tuple[Metric, ...] = (
-    *(_UP, _DECISION_AGE, _BUILD, _STRATEGY, _LOAD, _TARGET, _PROTECTION),
+    *(_UP, _DECISION_AGE, _BUILD, _STRATEGY, _LOAD, _PV, _EV, _TARGET, _PROTECTION),
     *(metric for metric, _ in _QUARTER),
     *(metric for metric, _ in _GRID),
     *(metric for metric, _ in _PHASE),
@@ -206,6 +208,8 @@ def _of_state(state: SystemState) -> Iterator[tuple[Metric, list[Sample]]]:
     yield _BUILD, [({"version": state.version}, 1)]
     yield _STRATEGY, [(strategy, 1)]
     yield _LOAD, [({}, state.load_w)]
+    for metric, submeter in ((_PV, state.pv), (_EV, state.ev)):
+        yield metric, [({}, None if submeter is None else submeter.power_w)]
     yield _TARGET, [({}, state.target_grid_w)]
     yield _PROTECTION, [({}, float(state.protection.active))]
     if state.quarter is not None:

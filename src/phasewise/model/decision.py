@@ -86,6 +86,8 @@ class AlarmCode(StrEnum):
     METER_REPLAYED = "meter-replayed"
     METER_REJECTED = "meter-rejected"
     METER_SLOW = "meter-slow"
+    SUBMETER_LOST = "submeter-lost"
+    """A meter of panels or of a car charger, which control does not need."""
     BATTERY_UNREACHABLE = "battery-unreachable"
     BATTERY_NOT_RESPONDING = "battery-not-responding"
     BATTERY_WRONG_DIRECTION = "battery-wrong-direction"
