@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from phasewise.config import (
     BatteryConfig,
     Broken,
+    Change,
     Changed,
     Config,
     ConfigError,
@@ -22,10 +23,15 @@ from phasewise.config import (
     MeterConfig,
     NotWritableError,
     PricesConfig,
+    SettingsFile,
+    SettingsState,
+    WrongSettingsError,
+    key_text,
     load_config,
     parse_config,
     read_text,
     read_token,
+    revision_of,
     set_battery_override,
     set_battery_phase,
     set_strategy,
@@ -42,6 +48,8 @@ from phasewise.engine.controls import (
     NotSavedError,
     OverrideError,
     Saved,
+    SettingsError,
+    SettingsSaved,
     UnknownBatteryError,
     UnknownStrategyError,
 )
@@ -143,6 +151,7 @@ class Application:
         self._clock = clock
         self._plugins = plugins
         self._registry = plugins.registry()
+        self._settings_file = SettingsFile(path, self._registry)
         self._devices = devices or Devices(plugins, clock)
         # Before the file is read for the first time, so that no change falls between.
         self._watcher = ConfigWatcher(path, self._registry)
@@ -307,20 +316,64 @@ class Application:
                 return Saved(persisted=False, detail=str(error))
         return Saved(persisted=True)
 
-    async def _save(self, edit: Callable[[str], str], *, saves_strategy: bool = False) -> None:
-        """Edit the file as it is now, and take the result into use. Raises NotSavedError."""
+    async def settings(self) -> SettingsState:
+        """What the configuration file says now, and what may stand there."""
         try:
-            text = edit(read_text(self._path))
-            config = parse_config(text, self._path, self._registry)
-            await asyncio.to_thread(write_atomic, self._path, text)
+            return await asyncio.to_thread(self._settings_file.state)
+        except ConfigError as error:
+            raise NotSavedError(str(error)) from error
+
+    async def change_settings(
+        self, changes: Sequence[Change], *, revision: str | None, dry_run: bool
+    ) -> SettingsSaved:
+        """All changes or none: written to the file, then in effect; a dry run only checks."""
+        strategy = any(change.path in {("control",), ("control", "strategy")} for change in changes)
+        web = self._config.web
+        async with self._changing:
+            try:
+                text = await self._save(
+                    lambda text: self._settings_file.edited(text, changes, revision),
+                    saves_strategy=strategy,
+                    dry_run=dry_run,
+                )
+            except WrongSettingsError as error:
+                raise SettingsError(str(error), error.wrong) from error
+        if not dry_run:
+            log.info("settings changed by the user", keys=[key_text(change.path) for change in changes])
+        detail = None if self._config.web == web else "Restart Phasewise: what is under 'web' counts then."
+        return SettingsSaved(not dry_run, detail, revision_of(text))
+
+    async def _save(
+        self, edit: Callable[[str], str], *, saves_strategy: bool = False, dry_run: bool = False
+    ) -> str:
+        """Edit the file as it is now, and take the result into use. Raises NotSavedError.
+
+        Returns what the file says then; after a dry run, what it says still.
+        """
+        try:
+            before = read_text(self._path)
+            # In a thread, because parsing takes a while and control never waits.
+            text, config = await asyncio.to_thread(self._edited, before, edit)
+            if dry_run:
+                return before
+            if read_text(self._path) != before:
+                raise EditError("it was changed meanwhile; try again")
+            if text != before:
+                await asyncio.to_thread(write_atomic, self._path, text)
         except (ConfigError, EditError, NotWritableError) as error:
             log.warning("configuration not saved", error=str(error))
             raise NotSavedError(f"{self._path} was not changed: {error}") from error
         self._watcher.accept(text)
+        self.engine.extra_alarms.pop(AlarmCode.CONFIG_INVALID, None)
         if saves_strategy:
             self._unsaved_strategy = None
             self.engine.extra_alarms.pop(AlarmCode.CONFIG_NOT_WRITABLE, None)
         await self._use(config)
+        return text
+
+    def _edited(self, text: str, edit: Callable[[str], str]) -> tuple[str, Config]:
+        after = edit(text)
+        return after, parse_config(after, self._path, self._registry)
 
     async def _watch(self) -> None:
         """Take up changes made by hand; keep the last good ones when an edit is broken."""

@@ -248,6 +248,7 @@ async def test_the_schema_describes_what_is_sent(client: httpx.AsyncClient) -> N
         "/api/v1/alarms/acknowledge",
         "/api/v1/outlook",
         "/api/v1/recording",
+        "/api/v1/settings",
         "/api/v1/batteries/{id}",
         "/api/v1/batteries/{id}/identify",
         "/api/v1/identify",

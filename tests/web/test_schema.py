@@ -25,11 +25,13 @@ READS = (
     "GET /api/v1/stream",
     "GET /api/v1/outlook",
     "GET /api/v1/recording",
+    "GET /api/v1/settings",
     "GET /health",
     "GET /metrics",
 )
 WITH_BODY = (
     "PATCH /api/v1/batteries/{id}",
+    "PATCH /api/v1/settings",
     "PUT /api/v1/inputs/{name}",
     "PUT /api/v1/strategy",
     "POST /api/v1/alarms/acknowledge",

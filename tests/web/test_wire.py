@@ -10,7 +10,7 @@ from web_fakes import make_state
 
 from phasewise.engine import controls, state
 from phasewise.explain import Text
-from phasewise.web import wire
+from phasewise.web import settings, wire
 
 PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.SupportState: wire.Support,
@@ -35,6 +35,7 @@ PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     state.SystemState: wire.System,
     controls.Health: wire.Health,
     controls.Saved: wire.Saved,
+    controls.SettingsSaved: settings.SettingsSaved,
 }
 
 

@@ -1,9 +1,10 @@
 """A daemon that only exists on paper, and a state to show."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx
 
+from phasewise.config import Change, SettingsState, Wrong
 from phasewise.engine.ahead import Ahead, DayPart, Expected, PlanStep, PriceAhead
 from phasewise.engine.controls import (
     Health,
@@ -12,6 +13,8 @@ from phasewise.engine.controls import (
     NotSavedError,
     OverrideError,
     Saved,
+    SettingsError,
+    SettingsSaved,
     UnknownAlarmError,
     UnknownBatteryError,
     UnknownInputError,
@@ -137,6 +140,8 @@ class FakeControls:
         self.inputs: dict[str, tuple[bool, float | None]] = {}
         self.acknowledged: list[tuple[str, str | None]] = []
         self.strategy = "self-consumption"
+        self.values: dict[str, object] = {"site": {"name": ""}}
+        self.settings_changes: list[Change] = []
         self.identifying: str | None = None
         self.writable = True
         self.ok = True
@@ -213,3 +218,19 @@ class FakeControls:
             raise UnknownStrategyError(f"There is no strategy {name!r}; there are: {', '.join(STRATEGIES)}.")
         self.strategy = name
         return Saved(persisted=self.writable, detail=None if self.writable else "Until the next restart.")
+
+    async def settings(self) -> SettingsState:
+        if not self.writable:
+            raise NotSavedError("home.yaml can't be read.")
+        wrong = (Wrong(("site", "name"), "is empty", "some text"),)
+        return SettingsState("home.yaml", "r1", None, dict(self.values), (("site", "name"),), wrong, {})
+
+    async def change_settings(
+        self, changes: Sequence[Change], *, revision: str | None, dry_run: bool
+    ) -> SettingsSaved:
+        if revision not in {None, "r1"}:
+            raise NotSavedError("home.yaml was changed meanwhile.")
+        if wrong := [Wrong(c.path, "is no key") for c in changes if c.path[0] not in self.values]:
+            raise SettingsError("; ".join(map(str, wrong)), wrong)
+        self.settings_changes += [] if dry_run else changes
+        return SettingsSaved(not dry_run, None, "r1" if dry_run else "r2")

@@ -10,9 +10,11 @@ from phasewise.config.errors import is_secret
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
     NOT_YET,
+    AlarmsSection,
     BatterySection,
     ControlSection,
     FileSections,
+    FurtherMeterSection,
     HistorySection,
     MeterSection,
     SiteSection,
@@ -23,18 +25,22 @@ from phasewise.config.sources import ForecastSection, PricesSection
 SECTIONS: dict[str, type[BaseModel]] = {
     "site": SiteSection,
     "meter": MeterSection,
+    "meters": FurtherMeterSection,
     "batteries": BatterySection,
     "control": ControlSection,
     "prices": PricesSection,
     "forecast": ForecastSection,
     "history": HistorySection,
+    "alarms": AlarmsSection,
     "web": WebSection,
 }
-"""What may be set, in the order of the file. `batteries` is a list of these."""
+"""What may be set, in the order of the file."""
+LISTS = frozenset({"meters", "batteries"})
+"""Sections that are a list of these."""
 
 _Schema = dict[str, Any]
 _Path = tuple[str, ...]
-_Entries = Mapping[str, MeterEntry] | Mapping[str, BatteryEntry] | Mapping[str, SourceEntry]
+Entries = Mapping[str, MeterEntry] | Mapping[str, BatteryEntry] | Mapping[str, SourceEntry]
 
 _UNITS = {
     "eur_kwh": "EUR/kWh",
@@ -107,23 +113,29 @@ def json_schema(registry: Registry) -> _Schema:
 
 
 def _section(name: str, model: type[BaseModel], registry: Registry) -> _Schema:
-    drivers: dict[str, _Entries] = {
-        "meter": registry.meters,
-        "batteries": registry.batteries,
-        "prices": registry.prices,
-        "forecast": registry.forecasts,
-    }
-    if name not in drivers:
+    entries = driver_entries(registry).get(name)
+    if entries is None:
         return _of(model)
-    one = {"oneOf": [_with_driver(model, driver, options) for driver, options in _loaded(drivers[name])]}
-    if name == "batteries":
+    one = {"oneOf": [_with_driver(model, driver, options) for driver, options in _loaded(entries)]}
+    if name in LISTS:
         return {"type": "array", "items": one}
     if name == "meter":
         return {"type": "object", **one}
     return {"oneOf": [*one["oneOf"], {"type": "null"}], "default": None}
 
 
-def _loaded(entries: _Entries) -> list[tuple[str, type[BaseModel]]]:
+def driver_entries(registry: Registry) -> dict[str, Entries]:
+    """By section: the drivers, some of whose options are keys of it."""
+    return {
+        "meter": registry.meters,
+        "meters": registry.meters,
+        "batteries": registry.batteries,
+        "prices": registry.prices,
+        "forecast": registry.forecasts,
+    }
+
+
+def _loaded(entries: Entries) -> list[tuple[str, type[BaseModel]]]:
     """Without those whose package is broken: they cannot be chosen either."""
     found = []
     for name in entries:

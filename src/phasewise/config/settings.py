@@ -4,7 +4,6 @@ A battery goes by its id in a path: `("batteries", "m1", "max_charge_w")`.
 """
 
 import copy
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from phasewise.config.build import Builder
 from phasewise.config.check import Checker, model_in
 from phasewise.config.document import EXACT_INTEGERS, Document, parse
 from phasewise.config.errors import ConfigError, KeyPath, key_text
-from phasewise.config.form import SECTIONS
+from phasewise.config.form import LISTS, SECTIONS, Entries, driver_entries
 from phasewise.config.load import parse_config
 from phasewise.config.registry import NotLoadedError, Registry
 from phasewise.config.rewrite import read, rewrite
@@ -73,12 +72,7 @@ class Values:
     wrong: tuple[Wrong, ...]
 
 
-def revision(text: str) -> str:
-    """Short for the content of a file."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def values(text: str, path: Path, registry: Registry) -> Values:
+def setting_values(text: str, path: Path, registry: Registry) -> Values:
     """What the text of a file says; what can be told, where it is wrong."""
     try:
         plain = parse(text, str(path)).value
@@ -96,8 +90,8 @@ def values(text: str, path: Path, registry: Registry) -> Values:
     return Values(masked(filled), tuple(_leaves(plain, ())), wrong)
 
 
-def changed(text: str, path: Path, registry: Registry, changes: Sequence[Change]) -> tuple[str, Config]:
-    """The text with all changes in it, and what it means.
+def with_changes(text: str, path: Path, registry: Registry, changes: Sequence[Change]) -> str:
+    """The text with all changes in it.
 
     Raises WrongSettingsError when a value is wrong, EditError when the text cannot be changed so.
     """
@@ -107,10 +101,9 @@ def changed(text: str, path: Path, registry: Registry, changes: Sequence[Change]
         # Before the text is touched: a wrong value is told apart from a place that can't be edited.
         document = Document(str(path), node, wanted)
         Builder(wanted, path, registry, Checker(document)).config()
-        after = rewrite(text, wanted)
-        return after, parse_config(after, path, registry)
     except ConfigError as error:
         raise WrongSettingsError(_wrong(error, wanted)) from error
+    return rewrite(text, wanted)
 
 
 def _wrong(error: ConfigError, plain: Mapping[str, Any]) -> tuple[Wrong, ...]:
@@ -146,14 +139,14 @@ def _list(value: Any) -> list[Any]:
 
 def _filled(plain: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """The plain values with defaults where nothing is given."""
-    drivers = {"meter": registry.meters, "prices": registry.prices, "forecast": registry.forecasts}
+    drivers = driver_entries(registry)
     found: dict[str, Any] = {}
     for name, model in SECTIONS.items():
         value = plain.get(name)
-        if name == "batteries":
-            found[name] = [_with_driver(model, entry, registry.batteries) for entry in _list(value)]
+        if name in LISTS:
+            found[name] = [_with_driver(model, entry, drivers[name]) for entry in _list(value)]
         elif name in drivers:
-            found[name] = None if value is None else _with_driver(model, value, drivers[name])
+            found[name] = _with_driver(model, value, drivers[name])
         else:
             found[name] = _with_defaults(model, {} if value is None else value)
     control = found["control"]
@@ -163,7 +156,7 @@ def _filled(plain: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     return found
 
 
-def _with_driver(common: type[BaseModel], entry: Any, drivers: Mapping[str, Any]) -> Any:
+def _with_driver(common: type[BaseModel], entry: Any, drivers: Entries) -> Any:
     if not isinstance(entry, dict):
         return entry
     filled: dict[str, Any] = _with_defaults(common, entry)

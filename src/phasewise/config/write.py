@@ -35,13 +35,7 @@ def write_atomic(path: Path, text: str) -> None:
     Raises NotWritableError.
     """
     data = text.encode("utf-8")
-    try:
-        target = path.resolve(strict=True)
-        status = target.stat()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise NotWritableError(f"{path} cannot be found any more: {error}") from error
-    if not os.access(target, os.W_OK):
-        raise NotWritableError(f"{target} is read-only for {_user()}; {_hint(target)}")
+    target, status = _writable(path)
     try:
         _replace(target, data, status)
     except OSError as error:
@@ -49,6 +43,27 @@ def write_atomic(path: Path, text: str) -> None:
         if error.errno not in _CANNOT_REPLACE:
             raise NotWritableError(f"{target} was not changed: {reason}") from error
         _write_in_place(target, data, reason)
+
+
+def why_not_writable(path: Path) -> str | None:
+    """What speaks against writing the file, as far as can be told before; None when nothing does."""
+    try:
+        _writable(path)
+    except NotWritableError as error:
+        return str(error)
+    return None
+
+
+def _writable(path: Path) -> tuple[Path, os.stat_result]:
+    """The file itself, behind links. Raises NotWritableError."""
+    try:
+        target = path.resolve(strict=True)
+        status = target.stat()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        raise NotWritableError(f"{path} cannot be found any more: {error}") from error
+    if not os.access(target, os.W_OK):
+        raise NotWritableError(f"{target} is read-only for {_user()}; {_hint(target)}")
+    return target, status
 
 
 def write_new(path: Path, text: str) -> None:

@@ -1,10 +1,11 @@
 """What a user interface may ask of the running daemon. `app` implements it; `web` only knows this."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from phasewise.config import Change, SettingsState, Wrong
 from phasewise.engine.ahead import Ahead
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
@@ -41,6 +42,23 @@ class IdentifyError(ControlError):
 
 class NotSavedError(ControlError):
     """The configuration file could not be changed, so nothing was changed."""
+
+
+class SettingsError(ControlError):
+    """Values that are wrong, so nothing was changed."""
+
+    def __init__(self, detail: str, errors: Sequence[Wrong]) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class SettingsSaved(Struct, frozen=True):
+    """What became of changes that are right."""
+
+    persisted: bool
+    """False after a dry run."""
+    detail: str | None
+    revision: str
 
 
 class Saved(Struct, frozen=True):
@@ -140,5 +158,21 @@ class Controls(Protocol):
         """Select a strategy: in effect at the next sample even if the file cannot be written.
 
         Raises UnknownStrategyError.
+        """
+        ...
+
+    async def settings(self) -> SettingsState:
+        """What the configuration file says now, and what may stand there.
+
+        Raises NotSavedError when it cannot be read.
+        """
+        ...
+
+    async def change_settings(
+        self, changes: Sequence[Change], *, revision: str | None, dry_run: bool
+    ) -> SettingsSaved:
+        """All changes or none: written to the file, then in effect; a dry run only checks.
+
+        `revision`: what the file must still be. Raises SettingsError, NotSavedError.
         """
         ...

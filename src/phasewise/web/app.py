@@ -12,6 +12,7 @@ from phasewise.engine.controls import (
     Controls,
     NotSavedError,
     OverrideError,
+    SettingsError,
     UnknownAlarmError,
     UnknownBatteryError,
     UnknownInputError,
@@ -19,9 +20,11 @@ from phasewise.engine.controls import (
 )
 from phasewise.setup import InvalidError, SetupDesk
 from phasewise.web import alarms, api, outlook
+from phasewise.web import settings as settings_routes
 from phasewise.web import setup as setup_routes
-from phasewise.web.access import Access, Doorkeeper
+from phasewise.web.access import Access
 from phasewise.web.dashboard import STATIC_DIR, dashboard_router
+from phasewise.web.doorkeeper import Doorkeeper
 from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
 from phasewise.web.stream import StateEncoder
 
@@ -63,10 +66,13 @@ def create_app(
     app.include_router(api.router)
     app.include_router(alarms.router)
     app.include_router(outlook.router)
+    app.include_router(settings_routes.router)
     app.include_router(setup_routes.router)
+    app.include_router(session.router)
     app.include_router(dashboard_router(static_dir))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ControlError, _not_done)
+    app.add_exception_handler(SettingsError, settings_routes.wrong_settings)
     app.add_exception_handler(InvalidError, setup_routes.invalid)
     app.add_exception_handler(Exception, _broken)
     if controls is None:

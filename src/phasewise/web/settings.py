@@ -2,10 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.responses import JSONResponse, Response
 
-from phasewise.web.setup import FieldProblem
+from phasewise.config import Change, Wrong
+from phasewise.engine.controls import SettingsError
+from phasewise.web import wire
+from phasewise.web.api import REFUSALS, WRITE_REFUSALS, ControlsNow
+from phasewise.web.setup import FieldProblem, Invalid
 
 Path = Annotated[
     tuple[Annotated[str, Field(max_length=200)] | Annotated[int, Field(strict=True, ge=0)], ...],
@@ -68,4 +73,40 @@ class SettingsSaved(_Wire):
     """Of the file as it is now."""
 
 
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"model": wire.Problem}}
+
 router = APIRouter()
+
+
+@router.get("/api/v1/settings", responses=REFUSALS | _CONFLICT)
+async def settings(controls: ControlsNow) -> SettingsState:
+    """What the configuration file says, what may stand there, and what is wrong with it."""
+    now = await controls.settings()
+    return SettingsState(
+        file=now.file,
+        revision=now.revision,
+        writable=now.detail is None,
+        detail=now.detail,
+        values=now.values,
+        given=now.given,
+        errors=_problems(now.errors),
+        schema=now.schema,
+    )
+
+
+@router.patch("/api/v1/settings", responses=WRITE_REFUSALS | _CONFLICT | {422: {"model": Invalid}})
+async def change_settings(change: SettingsChange, controls: ControlsNow) -> SettingsSaved:
+    """Change the file, all of the changes or none; in effect at once."""
+    changes = [Change(one.path, one.value, one.remove) for one in change.changes]
+    saved = await controls.change_settings(changes, revision=change.revision, dry_run=change.dry_run)
+    return SettingsSaved(persisted=saved.persisted, detail=saved.detail, revision=saved.revision)
+
+
+async def wrong_settings(_: Request, error: Exception) -> Response:
+    """What is wrong, value by value, for a form."""
+    errors = _problems(error.errors if isinstance(error, SettingsError) else ())
+    return JSONResponse(Invalid(detail=str(error), errors=errors).model_dump(mode="json"), 422)
+
+
+def _problems(wrong: tuple[Wrong, ...]) -> tuple[FieldProblem, ...]:
+    return tuple(FieldProblem(path=one.path, message=one.message, allowed=one.allowed) for one in wrong)
