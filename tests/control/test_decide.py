@@ -394,3 +394,43 @@ def test_memory_and_snapshots_survive_being_written_down() -> None:
         assert again == snapshot
         decision, memory = decide(again, settings, memory, STRATEGIES)
         assert msgspec.msgpack.encode(decision) == msgspec.msgpack.encode(decided)
+
+
+# --- ready at 0 W
+
+
+def ready(decision: Decision) -> list[bool]:
+    return [b.ready for b in decision.batteries]
+
+
+def test_a_battery_that_worked_is_kept_ready_for_the_idle_minutes() -> None:
+    house = House(load_w=0.0)
+    assert True not in ready(house.run(20))
+    house.load_w = 600.0
+    house.run(30)
+    house.load_w = 0.0
+    house.run(30)
+    worked = [any(b.batteries[i].setpoint_w for b in house.history) for i in range(len(house.batteries))]
+    assert setpoints(house.history[-1]) == [0.0] * len(worked)
+    assert True in worked
+    assert ready(house.history[-1]) == worked
+    assert True in ready(house.run(240))
+    assert True not in ready(house.run(60))
+
+
+def test_what_is_stopped_is_not_kept_ready() -> None:
+    house = House(load_w=600.0)
+    house.run(30)
+    house.select("full-stop")
+    decision = house.run(2)
+    assert setpoints(decision) == [0.0] * len(house.batteries)
+    assert True not in ready(decision)
+
+
+def test_without_idle_minutes_nothing_is_kept_ready() -> None:
+    house = House(load_w=600.0)
+    house.settings = replace(house.settings, control=replace(house.settings.control, idle_minutes=0.0))
+    house.run(30)
+    house.load_w = 0.0
+    house.run(30)
+    assert all(True not in ready(decision) for decision in house.history)

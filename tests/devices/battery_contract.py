@@ -212,6 +212,18 @@ class BatteryContract:
         assert seen
         assert all(held_w == told[count - 1] for count, held_w in seen if count)
 
+    @pytest.mark.parametrize("worked_w", [None, 700.0, -700.0])
+    async def test_ready_or_not_0_w_is_0_w(self, bench: BatteryBench, worked_w: float | None):
+        if worked_w is not None:
+            await bench.driver.apply(worked_w)
+        await bench.driver.apply(0.0, ready=True)
+        assert bench.held_w[-1:] in ([], [0.0])
+        await bench.driver.apply(-400.0)
+        assert bench.held_w[-1] == -400.0
+        await bench.driver.apply(0.0, ready=True)
+        await bench.driver.apply(0.0)
+        assert bench.held_w[-1] == 0.0
+
     async def test_rewrite_writes_again(self, bench: BatteryBench):
         await bench.driver.apply(500.0)
         before = bench.write_count

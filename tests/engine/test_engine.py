@@ -180,8 +180,8 @@ def test_bad_readings_of_one_battery_leave_the_others_alone(play: Play) -> None:
 
 def test_a_driver_with_a_bug_is_only_that_batterys_trouble(play: Play) -> None:
     async def scenario(rig: Rig) -> None:
-        async def buggy(setpoint_w: float, *, rewrite: bool = False) -> None:
-            raise ZeroDivisionError(f"{setpoint_w} {rewrite}")
+        async def buggy(setpoint_w: float, *, rewrite: bool = False, ready: bool = False) -> None:
+            raise ZeroDivisionError(f"{setpoint_w} {rewrite} {ready}")
 
         rig.batteries["m3"].apply = buggy  # type: ignore[method-assign]
         rig.loads_w[0] += 2000
@@ -243,9 +243,9 @@ def test_keep_alive_ends_when_the_control_loop_hangs(play: Play) -> None:
         driver = rig.batteries["m1"]
         apply = driver.apply
 
-        async def count(setpoint_w: float, *, rewrite: bool = False) -> None:
+        async def count(setpoint_w: float, *, rewrite: bool = False, ready: bool = False) -> None:
             applied.append(rig.clock.now_s())
-            await apply(setpoint_w, rewrite=rewrite)
+            await apply(setpoint_w, rewrite=rewrite, ready=ready)
 
         driver.apply = count  # type: ignore[method-assign]
         driver.capabilities = msgspec.structs.replace(driver.capabilities, keep_alive_s=3.0)

@@ -48,6 +48,8 @@ from phasewise.model.memory import HealthMemory, Memory, PeakMemory, RegulateMem
 
 SAFE = "safe"
 """What runs while there is no meter to go by."""
+SECONDS = 60.0
+"""Of a minute."""
 SAMPLES_TO_START = 2
 """Fresh samples in a row before control begins: one may be the tail of a fault."""
 FIRST_TELEGRAM_S = 12.0
@@ -99,7 +101,7 @@ def decide(
         time_s=snapshot.time_s,
         selected=settings.control.strategy,
         executing=SAFE if meter is Freshness.LOST else intent.executing or settings.control.strategy,
-        batteries=_tell(units, memory.health, split, idle),
+        batteries=_tell(units, memory.health, split, idle, SECONDS * settings.control.idle_minutes, snapshot),
         load_w=load.power_w if load is not None and idle is not ReasonCode.METER_LOST else None,
         wanted_w=split.wanted_w,
         alarms=_alarms(snapshot, meter, memory.health) + failure,
@@ -350,7 +352,12 @@ def _idle_reason(intent: Intent, meter: Freshness, memory: Memory, *, relieves: 
 
 
 def _tell(
-    units: Sequence[Unit], healths: Sequence[HealthMemory], split: _Split, idle: ReasonCode | None
+    units: Sequence[Unit],
+    healths: Sequence[HealthMemory],
+    split: _Split,
+    idle: ReasonCode | None,
+    idle_s: float,
+    snapshot: Snapshot,
 ) -> tuple[BatteryDecision, ...]:
     told = []
     usual = Command.NONE if idle is ReasonCode.STARTING else Command.SET
@@ -361,7 +368,10 @@ def _tell(
         elif health.wake and usual is not Command.NONE:
             command = Command.WAKE
         can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
-        told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why))
+        # One that is stopped, or out of it altogether, is not to be ready for anything.
+        rests = target_w == 0.0 and idle is None and u.can_lo_w < u.can_hi_w
+        ready = rests and health_of.is_ready(health, idle_s, snapshot.time_s)
+        told.append(BatteryDecision(u.id, target_w, command, u.lo_w, u.hi_w, can_lo_w, can_hi_w, why, ready))
     return tuple(told)
 
 

@@ -176,12 +176,21 @@ def note_command(
         return replace(health, wake=False) if health.wake else health
     if commanded_w is None or abs(health.read_w - commanded_w) <= max(SMALL_W, OBEYS * abs(commanded_w)):
         health = replace(health, obeyed_load_w=load_w)
+    if setpoint_w == 0.0 and commanded_w is not None:
+        health = replace(health, rested_s=now_s)
     health = replace(health, commanded_w=setpoint_w, commanded_s=now_s, wake=False)
     if commanded_w is None or abs(setpoint_w - health.steady_w) > max(SMALL_W, OBEYS * abs(health.steady_w)):
         health = replace(health, steady_since_s=now_s, steady_w=setpoint_w)
     if commanded_w is None or setpoint_w * commanded_w <= 0:
         health = replace(health, sign_since_s=now_s, sign_read_w=health.read_w)
     return health
+
+
+def is_ready(health: HealthMemory, idle_s: float, now_s: float) -> bool:
+    """Whether a battery that is told 0 W now worked less than `idle_s` ago: relays are not to click."""
+    if health.commanded_w:
+        return idle_s > 0.0
+    return now_s - health.rested_s < idle_s
 
 
 def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tuple[Alarm, ...]:

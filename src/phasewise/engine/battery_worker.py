@@ -53,8 +53,10 @@ class BatteryWorker:
         self._clock = clock
         self._decided_s = decided_s
         self._wanted_w: float | None = None
+        self._ready = False
         self._rewrite = False
         self._applied_w: float | None = None
+        self._applied_ready = False
         self._applied_s = float("-inf")
         self._calls_began_s: list[float] = []
         self._failed_in_a_row = 0
@@ -78,12 +80,20 @@ class BatteryWorker:
         """What is known of the battery now."""
         return BatterySnapshot(self.id, self.reading, self.reachable)
 
-    def command(self, setpoint_w: float, *, rewrite: bool) -> None:
-        """Set the power that the battery is to run at, from now until the next call. Never waits."""
-        self._wanted_w = setpoint_w
+    def command(self, setpoint_w: float, *, rewrite: bool, ready: bool = False) -> None:
+        """Set the power that the battery is to run at, from now until the next call. Never waits.
+
+        `ready`: as `BatteryDriver.apply` takes it.
+        """
+        self._wanted_w, self._ready = setpoint_w, ready
         self._rewrite = self._rewrite or rewrite
-        if rewrite or setpoint_w != self._applied_w:
+        if self._is_news():
             self._kick.set()
+
+    def _is_news(self) -> bool:
+        """Whether the device is to be told something else than it was told last."""
+        told = self._wanted_w == self._applied_w and self._ready == self._applied_ready
+        return self._rewrite or not told
 
     def start(self) -> None:
         """Begin serving."""
@@ -145,7 +155,7 @@ class BatteryWorker:
         capabilities = self.driver.capabilities
         if now_s - self._applied_s < capabilities.write_interval_s:
             return False
-        if self._rewrite or self._wanted_w != self._applied_w:
+        if self._is_news():
             return True
         return now_s >= self._keep_alive_s() and now_s - self._decided_s() < DECISION_STALE_S
 
@@ -155,7 +165,7 @@ class BatteryWorker:
 
     def _wake_s(self) -> float:
         """When there may next be something to write."""
-        if self._rewrite or self._wanted_w != self._applied_w:
+        if self._is_news():
             return self._applied_s + self.driver.capabilities.write_interval_s
         return self._keep_alive_s()
 
@@ -218,15 +228,16 @@ class BatteryWorker:
             self.error = None
 
     async def _apply(self) -> None:
-        setpoint_w, rewrite = self._wanted_w, self._rewrite
+        setpoint_w, ready, rewrite = self._wanted_w, self._ready, self._rewrite
         if setpoint_w is None:
             return
+        changed = self._is_news()
         self._rewrite = False
-        changed = rewrite or setpoint_w != self._applied_w
         self._apply_failed = True
-        await self.driver.apply(setpoint_w, rewrite=rewrite)
+        await self.driver.apply(setpoint_w, rewrite=rewrite, ready=ready)
         self._apply_failed = False
         self._applied_w, self._applied_s = setpoint_w, self._clock.now_s()
+        self._applied_ready = ready
         self.writes += changed
 
     async def _read(self) -> None:

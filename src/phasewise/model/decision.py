@@ -185,6 +185,8 @@ class BatteryDecision(Struct, frozen=True):
     can_hi_w: float = 0.0
     """Most power, likewise."""
     reasons: tuple[Reason, ...] = ()
+    ready: bool = False
+    """At 0 W: it worked a moment ago and is to keep its relay closed, ready to go on."""
 
 
 class PhaseDecision(Struct, frozen=True):

@@ -104,6 +104,8 @@ class HealthMemory(Struct, frozen=True):
     """Reached its SoC floor and has not recovered by the hysteresis yet."""
     full: bool = False
     """Reached its SoC ceiling and has not fallen by the hysteresis yet."""
+    rested_s: float = float("-inf")
+    """When it was last told to rest after it had worked."""
 
 
 class PhaseMemory(Struct, frozen=True):

@@ -112,7 +112,7 @@ class SimBatteryDriver:
             battery_power_w=float(round(self.battery.dc_power_w)),
         )
 
-    async def apply(self, setpoint_w: float, *, rewrite: bool = False) -> None:
+    async def apply(self, setpoint_w: float, *, rewrite: bool = False, ready: bool = False) -> None:
         """Pass a changed setpoint on."""
         self._answer()
         if not rewrite and self.applied and self.applied[-1][1] == setpoint_w:

@@ -198,6 +198,22 @@ async def test_order_of_writes(v3: MarstekBench):
     assert v3.written()[6:] == [(42020, 0), (42021, 0), (42010, 0), (42000, 0x55BB), (43000, TRADE)]
 
 
+@pytest.mark.parametrize(("power_w", "mode"), [(800.0, 1), (-800.0, 2)])
+async def test_ready_it_stays_in_the_mode_in_which_it_worked(v3: MarstekBench, power_w: float, mode: int):
+    await v3.driver.apply(power_w)
+    await v3.driver.apply(0.0, ready=True)
+    assert (v3.server.force_mode, v3.held_w[-1]) == (mode, 0.0)
+    await v3.driver.apply(0.0, rewrite=True, ready=True)
+    assert (v3.server.force_mode, v3.held_w[-1]) == (mode, 0.0)
+    await v3.driver.apply(0.0)
+    assert v3.server.force_mode == 0
+
+
+async def test_one_that_has_not_worked_has_nothing_to_be_ready_for(v3: MarstekBench):
+    await v3.driver.apply(0.0, ready=True)
+    assert v3.server.force_mode == 0
+
+
 async def test_a_work_mode_that_is_right_already_is_not_written(v3: MarstekBench):
     v3.server.work_mode = MANUAL
     await v3.driver.apply(500.0)

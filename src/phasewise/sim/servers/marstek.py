@@ -104,6 +104,11 @@ class MarstekServer(ModbusServer):
         return self._settings[42000] == CONTROL_ENABLED
 
     @property
+    def force_mode(self) -> int:
+        """0 none, 1 charge, 2 discharge."""
+        return self._settings[42010]
+
+    @property
     def work_mode(self) -> int:
         """What the unit does by itself: 0 manual, 1 anti-feed, 2 trade."""
         return self._settings[43000]
