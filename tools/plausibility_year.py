@@ -5,16 +5,21 @@
 
 Runs the real control on generated households, in blocks of some days, each with another home, other days of
 the year, and other batteries and delays (`CASES`), and prints a line per block and a summary. The check
-begins each block without any memory. A simulated day takes about 5 s of one core.
+begins each block at midnight without any memory; a second one begins anew every hour, to see what a start at
+a bad moment does. A simulated day takes about 5 s of one core. A run that was cut short goes on with
+`--first-block`.
 
 Without phase-aware control the decisions do not depend on the configured phases, so one run shows what the
-check would have said of EVERY configuration. With it, each configuration is run by itself.
+check would have said of EVERY configuration. With it, each configuration is run by itself, and only the first
+of each kind.
 """
 
 import argparse
+import itertools
+import math
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -70,14 +75,23 @@ CASES = (
 )
 
 
-def wrong_mappings(phases: str) -> dict[str, str]:
-    """The configurations that have to be found out: two batteries swapped, all rotated, one wrong."""
-    first, second = 0, next(i for i, phase in enumerate(phases) if phase != phases[0])
-    swapped = list(phases)
-    swapped[first], swapped[second] = phases[second], phases[first]
-    rotated = phases.translate(str.maketrans("123", "231"))
-    last = phases[:-1] + phases[-1].translate(str.maketrans("123", "312"))
-    return {"swapped": "".join(swapped), "rotated": rotated, "one wrong": last}
+ROTATED = str.maketrans("123", "231")
+
+
+def wrong_mappings(phases: str) -> dict[str, list[str]]:
+    """The configurations that have to be found out, by kind: any two swapped, all rotated, any one wrong."""
+    swapped = []
+    for first, second in itertools.combinations(range(len(phases)), 2):
+        if phases[first] != phases[second]:
+            text = list(phases)
+            text[first], text[second] = phases[second], phases[first]
+            swapped.append("".join(text))
+    one_wrong = [
+        phases[:index] + other + phases[index + 1 :]
+        for index, phase in enumerate(phases)
+        for other in "123".replace(phase, "")
+    ]
+    return {"swapped": swapped, "rotated": [phases.translate(ROTATED)], "one wrong": one_wrong}
 
 
 def settings_of(case: Case, configured: str, control: ControlSettings) -> Settings:
@@ -96,40 +110,39 @@ def settings_of(case: Case, configured: str, control: ControlSettings) -> Settin
     return Settings(Site(), batteries, control)
 
 
-class Watched:
-    """The real control, with the check beside it."""
+class Check:
+    """The check, asked about several configurations of one home."""
 
-    def __init__(self, controlled: Settings, judged: Mapping[str, Settings], true: str) -> None:
-        """`judged`: by name, the configurations that the check is asked about. `true`: each one's phase."""
-        self._true = [int(phase) - 1 for phase in true]
-        self._ours = Ours(controlled, {"self-consumption": SelfConsumption()})
-        self._settings = controlled
+    def __init__(self, judged: Sequence[Settings], true: str, *, forget_s: float = math.inf) -> None:
+        """`true`: each battery's phase. `forget_s`: how often it begins anew."""
         self._judged = judged
-        self._counted: list[int] = []
-        self._standing: set[tuple[str, str]] = set()
+        self._true = [int(phase) - 1 for phase in true]
+        self._forget_s = forget_s
+        self._began_s = 0.0
+        self._standing: set[tuple[int, str]] = set()
         self.memory = PlausibilityMemory()
-        self.raised: list[tuple[float, str, str]] = []
-        """Time, configuration and battery of every warning that began."""
+        self.raised: list[tuple[float, int, str]] = []
+        """Time, number of the configuration and battery of every warning that began."""
         self.misled = 0
         """Moves that counted and fitted another phase better than the true one by half."""
 
-    def control(self, snapshot: Snapshot) -> Decision:
-        """Decide, and let the check look on."""
+    def look(self, snapshot: Snapshot) -> None:
+        """Take in one snapshot."""
+        if snapshot.time_s - self._began_s >= self._forget_s:
+            self._began_s, self.memory, self._standing = snapshot.time_s, PlausibilityMemory(), set()
         before = self.memory.batteries
-        self.memory = advance(self.memory, snapshot, self._settings)
-        counted = [fits.moves for fits in self.memory.batteries]
-        if counted != self._counted:
-            self._counted = counted
-            self._count_misled(before)
-            standing = {
-                (name, finding.id)
-                for name, settings in self._judged.items()
-                for finding in findings(self.memory, settings)
-                if finding.doubtful
-            }
-            self.raised += [(snapshot.time_s, *key) for key in sorted(standing - self._standing)]
-            self._standing = standing
-        return self._ours.control(snapshot)
+        self.memory = advance(self.memory, snapshot, self._judged[0])
+        if [fits.moves for fits in before] == [fits.moves for fits in self.memory.batteries]:
+            return
+        self._count_misled(before)
+        standing = {
+            (number, finding.id)
+            for number, settings in enumerate(self._judged)
+            for finding in findings(self.memory, settings)
+            if finding.doubtful
+        }
+        self.raised += [(snapshot.time_s, *key) for key in sorted(standing - self._standing)]
+        self._standing = standing
 
     def _count_misled(self, before: Sequence[Fits]) -> None:
         moves = {fits.id: fits for fits in before}
@@ -138,6 +151,20 @@ class Watched:
             if was is not None and fits.moves > was.moves:
                 fit = [new - KEPT * old for new, old in zip(fits.fits, was.fits, strict=True)]
                 self.misled += max(fit) - fit[true] > TELLS
+
+
+class Watched:
+    """The real control, with checks beside it."""
+
+    def __init__(self, controlled: Settings, checks: Sequence[Check]) -> None:
+        self._ours = Ours(controlled, {"self-consumption": SelfConsumption()})
+        self._checks = checks
+
+    def control(self, snapshot: Snapshot) -> Decision:
+        """Let the checks look on, and decide."""
+        for check in self._checks:
+            check.look(snapshot)
+        return self._ours.control(snapshot)
 
 
 def run(case: Case, watched: Watched, *, seed: int, first_day: int, days: int) -> None:
@@ -162,9 +189,12 @@ class Outcome(Struct, frozen=True):
 
     days: int
     false: int
-    """Warnings about a battery whose phase was configured right, counted each time one began."""
-    found_h: dict[str, float]
-    """Hours until the first warning about a battery whose phase was configured wrong; inf: never."""
+    """Warnings about a battery whose phase was configured right, whatever the others were."""
+    false_anew: int
+    """The same, of a check that began anew every hour, with all configured right."""
+    found_h: dict[str, list[float]]
+    """By kind, of each wrong configuration: hours until the first warning about a battery whose phase was
+    configured wrong; inf: never."""
     moves: tuple[int, ...]
     """That counted, by battery."""
     misled: int
@@ -173,35 +203,51 @@ class Outcome(Struct, frozen=True):
 
 def block(case: Case, *, aware: bool, seed: int, first_day: int, days: int) -> Outcome:
     """One home for some days, in the right and in the wrong configurations."""
-    right = {"right": case.phases}
-    mappings = right | wrong_mappings(case.phases)
-    runs = [{name: text} for name, text in mappings.items()] if aware else [mappings]
-    false = misled = 0
-    moves: tuple[int, ...] = ()
-    found_h = dict.fromkeys(wrong_mappings(case.phases), float("inf"))
-    for named in runs:
-        control = AWARE if aware else PLAIN
-        judged = {name: settings_of(case, text, control) for name, text in named.items()}
-        watched = Watched(next(iter(judged.values())), judged, case.phases)
-        run(case, watched, seed=seed, first_day=first_day, days=days)
-        if "right" in named:
-            moves, misled = tuple(fits.moves for fits in watched.memory.batteries), watched.misled
-        for at_s, name, battery in watched.raised:
+    control = AWARE if aware else PLAIN
+    wrong = [
+        (kind, text)
+        for kind, texts in wrong_mappings(case.phases).items()
+        for text in (texts[:1] if aware else texts)
+    ]
+    configured = [("right", case.phases), *wrong]
+    checks: list[Check] = []
+    for group in [[one] for one in configured] if aware else [configured]:
+        judged = [settings_of(case, text, control) for _, text in group]
+        check = Check(judged, case.phases)
+        both = [check, Check(judged[:1], case.phases, forget_s=HOUR_S)]
+        run(case, Watched(judged[0], both), seed=seed, first_day=first_day, days=days)
+        checks += both
+    return outcome_of(case, days, configured, checks)
+
+
+def outcome_of(
+    case: Case, days: int, configured: Sequence[tuple[str, str]], checks: Sequence[Check]
+) -> Outcome:
+    """`checks`: two for each run, the one that goes on and the one that begins anew; the right run first."""
+    false: set[tuple[float, str]] = set()
+    found_h = [math.inf] * len(configured)
+    for first, check in enumerate(checks[::2]):
+        for at_s, number, battery in check.raised:
             index = int(battery.removeprefix("m"))
-            if named[name][index] == case.phases[index]:
-                false += 1
+            if configured[first + number][1][index] == case.phases[index]:
+                false.add((at_s, battery))
             else:
-                found_h[name] = min(found_h[name], at_s / HOUR_S)
-    return Outcome(days, false, found_h, moves, misled)
+                found_h[first + number] = min(found_h[first + number], at_s / HOUR_S)
+    by_kind: dict[str, list[float]] = {}
+    for (kind, _), hours in zip(configured[1:], found_h[1:], strict=True):
+        by_kind.setdefault(kind, []).append(hours)
+    right, anew = checks[:2]
+    moves = tuple(fits.moves for fits in right.memory.batteries)
+    return Outcome(days, len(false), len(anew.raised), by_kind, moves, right.misled)
 
 
-def blocks(days: int, block_days: int, *, aware: bool) -> Iterator[tuple[Case, Outcome]]:
+def blocks(days: int, block_days: int, first: int, *, aware: bool) -> Iterator[tuple[int, Case, Outcome]]:
     """Cases in turn, each time with another home and another part of the year."""
-    for number in range(-(-days // block_days)):
+    for number in range(first, -(-days // block_days)):
         case = CASES[number % len(CASES)]
         length = min(block_days, days - number * block_days)
         first_day = number * block_days
-        yield case, block(case, aware=aware, seed=1000 + number, first_day=first_day, days=length)
+        yield number, case, block(case, aware=aware, seed=1000 + number, first_day=first_day, days=length)
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -209,26 +255,31 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     days = sum(outcome.days for outcome in outcomes)
     moves, misled = sum(sum(outcome.moves) for outcome in outcomes), sum(o.misled for o in outcomes)
     lines = [
-        f"{days} days: {sum(outcome.false for outcome in outcomes)} false warnings",
+        f"{days} days: {sum(outcome.false for outcome in outcomes)} false warnings;"
+        f" {sum(outcome.false_anew for outcome in outcomes)} by a check that began anew every hour",
         f"{moves} moves counted, {misled} of them spoke for a wrong phase",
     ]
-    for name in outcomes[0].found_h:
-        hours = sorted(outcome.found_h[name] for outcome in outcomes)
+    for kind in outcomes[0].found_h:
+        hours = sorted(hours for outcome in outcomes for hours in outcome.found_h[kind])
         within = sum(h <= 24.0 for h in hours)
         lines.append(
-            f"{name}: found within a day in {within} of {len(hours)} homes;"
+            f"{kind}: found within a day in {within} of {len(hours)} configurations;"
             f" median {statistics.median(hours):.1f} h, latest {hours[-1]:.1f} h"
         )
     return "\n".join(lines)
 
 
-def line(case: Case, outcome: Outcome) -> str:
+def line(number: int, case: Case, outcome: Outcome) -> str:
     """One block."""
     telemetry = f"telemetry {case.telemetry_s:g} s (+ {case.late_s:g} s)"
     home = f"{case.phases}, dead time {case.dead_time_s} s, {telemetry}, meter {case.meter_s:g} s"
-    found = ", ".join(f"{name} {hours:.1f} h" for name, hours in outcome.found_h.items())
+    found = ", ".join(
+        f"{kind} {sum(h <= 24.0 for h in hours)}/{len(hours)} within a day, latest {max(hours):.1f} h"
+        for kind, hours in outcome.found_h.items()
+    )
     moves = " ".join(str(moves) for moves in outcome.moves)
-    return f"{home}: false {outcome.false}; {found}; {outcome.misled} of {moves} moves misled"
+    false = f"false {outcome.false}, anew {outcome.false_anew}"
+    return f"{number}: {home}: {false}; {found}; {outcome.misled} of {moves} moves misled"
 
 
 def main() -> None:
@@ -236,13 +287,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--block", type=int, default=5, help="days that one home lives")
+    parser.add_argument("--first-block", type=int, default=0, help="block to begin with, counted from 0")
     parser.add_argument("--aware", action="store_true", help="control that uses the phases")
     arguments = parser.parse_args()
     outcomes = []
     try:
-        for case, outcome in blocks(arguments.days, arguments.block, aware=arguments.aware):
+        todo = blocks(arguments.days, arguments.block, arguments.first_block, aware=arguments.aware)
+        for number, case, outcome in todo:
             outcomes.append(outcome)
-            sys.stdout.write(line(case, outcome) + "\n")
+            sys.stdout.write(line(number, case, outcome) + "\n")
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stdout.write("stopped early\n")
