@@ -268,7 +268,8 @@ class Engine:
         for told in decision.batteries:
             if told.command is Command.NONE:
                 continue
-            self._workers[told.id].command(told.setpoint_w, rewrite=told.command is Command.WAKE)
+            rewrite = told.command is Command.WAKE
+            self._workers[told.id].command(told.setpoint_w, rewrite=rewrite, ready=told.ready)
             before_w = self._last_logged.get(told.id)
             stops = told.setpoint_w == 0.0 and before_w
             if before_w is None or stops or abs(told.setpoint_w - before_w) >= LOG_CHANGE_W:
