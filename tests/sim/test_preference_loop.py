@@ -12,6 +12,7 @@ from phasewise.model import (
     Cycle,
     Fact,
     FactCode,
+    PeakSettings,
     PhaseProtection,
     ReasonCode,
     Regulate,
@@ -156,3 +157,20 @@ def test_by_charge_batteries_even_out() -> None:
     assert charged.battery_w[-1][2] == pytest.approx(1500.0, abs=60.0)
     assert decider.decision is not None
     assert decider.decision.order == ("m3", "m2", "m1")
+
+
+def test_a_limit_of_the_total_is_held_also_phase_by_phase() -> None:
+    """Each phase is to import 2 kW, which is 6 kW together; the home may import 4 kW."""
+    settings = home(
+        L1, L2, L3, regulate=Regulate.PER_PHASE, target_grid_w=6000.0, peak=PeakSettings(import_w=4000.0)
+    )
+    trace, _ = run(settings, lambda _: (1500.0, 500.0, 500.0), 120.0)
+    settled_w = trace.total_w()[-300:]
+    assert max(settled_w) <= 4000.0
+    assert min(settled_w) > 3500.0
+    free, _ = run(
+        home(L1, L2, L3, regulate=Regulate.PER_PHASE, target_grid_w=6000.0),
+        lambda _: (1500.0, 500.0, 500.0),
+        120.0,
+    )
+    assert min(free.total_w()[-300:]) > 5500.0
