@@ -33,6 +33,30 @@ MIGRATIONS: list[str] = [
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # 2: what happened and why, and recordings to replay.
+    """
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        utc_s REAL NOT NULL,
+        level INTEGER NOT NULL,
+        phase TEXT,
+        batteries TEXT NOT NULL,
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX event_utc_s ON event (utc_s);
+    CREATE TABLE recording (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        form INTEGER NOT NULL,
+        began_utc_s REAL NOT NULL,
+        ended_utc_s REAL NOT NULL,
+        bytes INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        UNIQUE (run, number)
+    ) STRICT;
+    CREATE INDEX recording_utc_s ON recording (began_utc_s, ended_utc_s, form, bytes);
+    """,
 ]
 """SQL that leads from each version to the next; the file's `user_version` is how many it has had."""
 

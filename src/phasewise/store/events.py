@@ -1,0 +1,143 @@
+"""The why-log on disk: what happened, newest first, bounded in age and count.
+
+Rows keep facts, not sentences, so that an old event is told in whatever language is asked for.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from phasewise.model import Severity
+from phasewise.model.event import Event
+from phasewise.store.schema import open_to_read
+from phasewise.store.writer import Job, Writer
+
+KEEP_S = 400 * 86400.0
+"""Thirteen months: this winter beside the last one."""
+KEEP_COUNT = 100_000
+"""About 25 MB; a home has some dozens a day."""
+
+WAITING = 1000
+"""Events that wait for the writer; it asks for them every few seconds."""
+
+_LEVELS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ALARM: 2}
+
+
+class KeptEvent(Struct, frozen=True):
+    """An event as it was kept."""
+
+    id: int
+    """Newer ones have higher ones; never used twice."""
+    utc_s: float
+    event: Event
+
+
+class EventQuery(Struct, frozen=True):
+    """Which events. What is None does not matter."""
+
+    from_utc_s: float | None = None
+    to_utc_s: float | None = None
+    """Itself not included."""
+    phase: str | None = None
+    battery_id: str | None = None
+    least: Severity = Severity.INFO
+    before: int | None = None
+    """Only those with a lower id."""
+    limit: int = 100
+
+
+class EventPage(Struct, frozen=True):
+    """Events, newest first."""
+
+    events: tuple[KeptEvent, ...]
+    next: int | None
+    """`before` of the next page; None when this is the last."""
+
+
+NO_EVENTS = EventPage((), None)
+
+
+class EventLog:
+    """Takes events without waiting, and finds those that were kept."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._path = writer.path
+        self._waiting: deque[tuple[float, Event]] = deque(maxlen=WAITING)
+        writer.add_source(self._take)
+
+    def tell(self, utc_s: float, event: Event) -> None:
+        """Keep an event, which happened at this Unix time. Never waits, never raises."""
+        self._waiting.append((utc_s, event))
+
+    def _take(self) -> Job | None:
+        """In the writer's thread: what has gathered."""
+        events = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        return (lambda connection: add(connection, events)) if events else None
+
+    async def page(self, query: EventQuery) -> EventPage:
+        """What was kept; nothing while there is no file. What is newer than some seconds is not in it yet."""
+        return await asyncio.to_thread(self._page, query)
+
+    def _page(self, query: EventQuery) -> EventPage:
+        try:
+            with contextlib.closing(open_to_read(self._path)) as connection:
+                return page(connection, query)
+        except sqlite3.OperationalError:
+            return NO_EVENTS
+
+
+def add(db: sqlite3.Connection, events: Sequence[tuple[float, Event]]) -> None:
+    """Keep events, each with its Unix time, and forget what is too old or too much."""
+    now_s = 0.0
+    for utc_s, event in events:
+        db.execute(
+            "INSERT INTO event (utc_s, level, phase, batteries, data) VALUES (?, ?, ?, ?, ?)",
+            (
+                utc_s,
+                _LEVELS[event.severity],
+                event.phase,
+                f",{','.join(event.batteries)},",
+                msgspec.json.encode(event),
+            ),
+        )
+        now_s = max(now_s, utc_s)
+    db.execute("DELETE FROM event WHERE utc_s < ?", (now_s - KEEP_S,))
+    db.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (KEEP_COUNT,))
+
+
+def page(db: sqlite3.Connection, query: EventQuery) -> EventPage:
+    """The newest events that the query asks for. Those of a newer version are left out."""
+    wanted: list[tuple[str, Any]] = [
+        ("utc_s >= ?", query.from_utc_s),
+        ("utc_s < ?", query.to_utc_s),
+        ("phase = ?", query.phase),
+        ("instr(batteries, ?) > 0", None if query.battery_id is None else f",{query.battery_id},"),
+        ("id < ?", query.before),
+        ("level >= ?", _LEVELS[query.least]),
+    ]
+    wanted = [(condition, value) for condition, value in wanted if value is not None]
+    where = " AND ".join(condition for condition, _ in wanted)
+    rows = db.execute(
+        f"SELECT id, utc_s, data FROM event WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - of the above
+        (*(value for _, value in wanted), query.limit + 1),
+    ).fetchall()
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    found = [
+        KeptEvent(id_, utc_s, event) for id_, utc_s, data in rows if (event := _decoded(data)) is not None
+    ]
+    return EventPage(tuple(found), rows[-1][0] if more else None)
+
+
+def _decoded(data: bytes) -> Event | None:
+    try:
+        event: Event = msgspec.json.decode(data, type=Event)
+    except msgspec.DecodeError:
+        return None
+    return event
