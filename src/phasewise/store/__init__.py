@@ -1,14 +1,22 @@
 """History on disk: one SQLite file, one thread that writes it, any number of readers."""
 
+from phasewise.store.query import Curve, Curves, History, UnreadableError
 from phasewise.store.schema import MIGRATIONS, ForeignFileError, open_to_read, open_to_write
+from phasewise.store.tiers import Run, write_runs
 from phasewise.store.writer import Job, Trouble, Writer
 
 __all__ = [
     "MIGRATIONS",
+    "Curve",
+    "Curves",
     "ForeignFileError",
+    "History",
     "Job",
+    "Run",
     "Trouble",
+    "UnreadableError",
     "Writer",
     "open_to_read",
     "open_to_write",
+    "write_runs",
 ]

@@ -12,10 +12,9 @@ MIGRATIONS: list[str] = [
     """
     CREATE TABLE tail (
         id INTEGER PRIMARY KEY,
-        quarter INTEGER NOT NULL,
+        start INTEGER NOT NULL,
         data BLOB NOT NULL
     ) STRICT;
-    CREATE INDEX tail_quarter ON tail (quarter);
     CREATE TABLE chunk (
         step_s INTEGER NOT NULL,
         start INTEGER NOT NULL,

@@ -1,0 +1,257 @@
+"""What is asked of the past. Everything here reads with a connection of its own, and may take a while."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+
+from phasewise.store import energy
+from phasewise.store.codec import unpack
+from phasewise.store.schema import open_to_read
+from phasewise.store.series import parts, unit
+from phasewise.store.tiers import COARSE, DAY_S, MINUTES, QUARTERS, SECONDS, Tier, tail
+
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
+"""What people read off an axis; each divides the chunks of the tier that it is made from. Then whole days."""
+CSV_ROWS = 2000
+"""Rows that are held at a time: a file may have a million."""
+
+
+class UnreadableError(Exception):
+    """The file is there but can't be read. The text says what came back."""
+
+
+class Curve(Struct, frozen=True):
+    """One series, value by value; None where nothing is known."""
+
+    mean: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+
+
+class Curves(Struct, frozen=True):
+    """What was measured."""
+
+    begin: int = field(name="from")
+    end: int = field(name="to")
+    step_s: int
+    time: list[int]
+    """Unix times in s at which the steps begin."""
+    series: dict[str, Curve]
+
+
+class _Bins:
+    """Sum, count, least and most of one series, step by step."""
+
+    def __init__(self, first: int, count: int, step_s: int) -> None:
+        """`first`: the number of the first step since 1970."""
+        self._first, self._step_s = first, step_s
+        self.sums = [0] * count
+        self.counts = [0] * count
+        self.lows: list[int | None] = [None] * count
+        self.highs: list[int | None] = [None] * count
+
+    def seconds(self, start: int, column: Sequence[int | None]) -> None:
+        """Take seconds."""
+        gaps = None in column
+        for index, begin, end in self._slices(start, len(column), 1):
+            values = column[begin:end]
+            known = [v for v in values if v is not None] if gaps else values
+            if known:
+                self._take(index, sum(known), len(known), min(known), max(known))  # type: ignore[type-var, arg-type]  # without gaps there is no None
+
+    def coarse(self, start: int, unit_s: int, columns: Sequence[Sequence[int | None]]) -> None:
+        """Take sums, counts, least and most."""
+        for index, begin, end in self._slices(start, len(columns[0]), unit_s):
+            sums, counts, lows, highs = (
+                [v for v in column[begin:end] if v is not None] for column in columns
+            )
+            if counts:
+                self._take(index, sum(sums), sum(counts), min(lows), max(highs))
+
+    def _slices(self, start: int, length: int, unit_s: int) -> Iterator[tuple[int, int, int]]:
+        """Which of these values belong to which step: its index, begin and end."""
+        each = self._step_s // unit_s
+        index, begin = start // self._step_s - self._first, 0
+        end = each - start % self._step_s // unit_s
+        while begin < length:
+            if 0 <= index < len(self.sums):
+                yield index, begin, min(end, length)
+            index, begin, end = index + 1, end, end + each
+
+    def _take(self, index: int, total: int, count: int, low: int, high: int) -> None:
+        self.sums[index] += total
+        self.counts[index] += count
+        before_low, before_high = self.lows[index], self.highs[index]
+        self.lows[index] = low if before_low is None else min(low, before_low)
+        self.highs[index] = high if before_high is None else max(high, before_high)
+
+    def curve(self, name: str) -> Curve:
+        """In its unit."""
+        scale = parts(name)
+        digits = len(str(scale))
+        return Curve(
+            [
+                round(total / count / scale, digits) if count else None
+                for total, count in zip(self.sums, self.counts, strict=True)
+            ],
+            [None if low is None else low / scale for low in self.lows],
+            [None if high is None else high / scale for high in self.highs],
+        )
+
+
+class History:
+    """The past, for everybody who wants to look at it. All methods block: call them in a thread."""
+
+    def __init__(self, path: Path, time_zone: Callable[[], str]) -> None:
+        """`time_zone`: of the site, by which days begin."""
+        self._path = path
+        self._time_zone = time_zone
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of the site, now."""
+        return ZoneInfo(self._time_zone())
+
+    def curves(self, begin: float, end: float, points: int, names: Sequence[str]) -> Curves:
+        """From one Unix time to another, with at most `points` values per series. Raises UnreadableError."""
+        step_s = step_for(begin, end, points)
+        with self._reading() as db:
+            if db is not None:
+                step_s = max(step_s, _finest_kept(db, begin, step_s))
+            return _curves(db, begin, end, step_s, names)
+
+    def csv(self, begin: float, end: float, points: int, names: Sequence[str]) -> Iterator[str]:
+        """The same as lines of a file, in parts. The step is settled at the first. Raises UnreadableError."""
+        step_s = step_for(begin, end, points)
+        with self._reading() as db:
+            if db is not None:
+                step_s = max(step_s, _finest_kept(db, begin, step_s))
+        yield ",".join(["time", *_columns(names, step_s)]) + "\r\n"
+        while begin < end:
+            until = min(end, (begin // step_s + CSV_ROWS) * step_s)
+            with self._reading() as db:
+                yield _lines(_curves(db, begin, until, step_s, names))
+            begin = until
+
+    def days(self, first: date, last: date) -> list[energy.Day]:
+        """Energy and money by day, both days included. Raises UnreadableError."""
+        with self._reading() as db:
+            return list(energy.days(db, first, last, self.zone))
+
+    def fact(self, name: str) -> str | None:
+        """A small fact that was kept; None where there is none. Raises UnreadableError."""
+        with self._reading() as db:
+            row = (
+                None
+                if db is None
+                else db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+            )
+        return None if row is None else str(row[0])
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """One picture of the file, whatever is written meanwhile; None before the first batch."""
+        if not self._path.exists():
+            yield None
+            return
+        try:
+            with contextlib.closing(open_to_read(self._path)) as db:
+                db.execute("BEGIN")
+                yield db
+        except sqlite3.Error as error:
+            raise UnreadableError(f"{self._path}: {error}") from error
+
+
+def step_for(begin: float, end: float, points: int) -> int:
+    """The shortest step that cuts this time into at most so many."""
+    for step_s in STEPS_S:
+        if _count(begin, end, step_s) <= points:
+            return step_s
+    days = 1
+    while _count(begin, end, days * DAY_S) > points:
+        days += 1
+    return days * DAY_S
+
+
+def _count(begin: float, end: float, step_s: int) -> int:
+    return int(-(-end // step_s) - begin // step_s)
+
+
+def _tier_for(step_s: int) -> Tier:
+    return next(tier for tier in (QUARTERS, MINUTES, SECONDS) if step_s >= tier.step_s)
+
+
+def _finest_kept(db: sqlite3.Connection, begin: float, step_s: int) -> int:
+    """The step of the finest tier that still has what the coarser ones have from this moment on."""
+    tier = _tier_for(step_s)
+    oldest = {
+        t.step_s: db.execute("SELECT min(start) FROM chunk WHERE step_s = ?", (t.step_s,)).fetchone()[0]
+        for t in (SECONDS, MINUTES, QUARTERS)
+    }
+    for coarser in (MINUTES, QUARTERS):
+        since, coarse_since = oldest[tier.step_s], oldest[coarser.step_s]
+        if coarser.step_s <= tier.step_s or coarse_since is None:
+            continue
+        if since is None or (begin < since and coarse_since + coarser.chunk_s <= since):
+            tier = coarser
+    return tier.step_s
+
+
+def _curves(
+    db: sqlite3.Connection | None, begin: float, end: float, step_s: int, names: Sequence[str]
+) -> Curves:
+    first, count = int(begin // step_s), _count(begin, end, step_s)
+    bins = {name: _Bins(first, count, step_s) for name in names}
+    if db is not None:
+        _gather(db, _tier_for(step_s), first * step_s, (first + count) * step_s, bins)
+    return Curves(
+        first * step_s,
+        (first + count) * step_s,
+        step_s,
+        [number * step_s for number in range(first, first + count)],
+        {name: each.curve(name) for name, each in bins.items()},
+    )
+
+
+def _gather(db: sqlite3.Connection, tier: Tier, begin: int, end: int, bins: dict[str, _Bins]) -> None:
+    coarse = {name: [f"{name}:{column}" for column in COARSE] for name in bins}
+    wanted = frozenset(bins) if tier is SECONDS else {c for columns in coarse.values() for c in columns}
+    rows = "SELECT start, data FROM chunk WHERE step_s = ? AND start > ? AND start < ? ORDER BY start"
+    for start, data in db.execute(rows, (tier.step_s, begin - tier.chunk_s, end)):
+        columns = unpack(data, wanted)
+        for name, each in bins.items():
+            if tier is SECONDS and name in columns:
+                each.seconds(start, columns[name])
+            elif coarse[name][0] in columns:
+                each.coarse(start, tier.step_s, [columns[column] for column in coarse[name]])
+    for run in tail(db, begin, end, bins):
+        for name, column in run.columns.items():
+            bins[name].seconds(run.start, column)
+
+
+def _columns(names: Sequence[str], step_s: int) -> Iterator[str]:
+    for name in names:
+        if step_s == SECONDS.step_s:
+            yield f"{name} ({unit(name)})"
+            continue
+        for column in ("mean", "min", "max"):
+            yield f"{name} {column} ({unit(name)})"
+
+
+def _lines(curves: Curves) -> str:
+    columns: list[list[float | None]] = []
+    for curve in curves.series.values():
+        of_it = (curve.mean,) if curves.step_s == SECONDS.step_s else (curve.mean, curve.min, curve.max)
+        columns.extend(of_it)
+    rows = zip(*columns, strict=True) if columns else ([] for _ in curves.time)
+    return "".join(
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ},"
+        + ",".join("" if value is None else f"{value:.10g}" for value in row)
+        + "\r\n"
+        for at, row in zip(curves.time, rows, strict=True)
+    )
