@@ -30,7 +30,6 @@ from phasewise.config import (
     load_config,
     parse_config,
     read_text,
-    read_token,
     revision_of,
     set_battery_override,
     set_battery_phase,
@@ -170,11 +169,11 @@ class Application:
         )
         self.webhook = Webhook()
         self.engine.alarm_listeners.append(self._tell_of_alarm)
-        token = read_token(config.web.token_file) if config.web.token_file is not None else None
+        access = Access.of(config.web)
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
         )
-        web = create_app(self, access=Access(token=token), setup=self.desk)
+        web = create_app(self, access=access, setup=self.desk)
         self.server = WebServer(web, config.web.host, config.web.port)
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -17,7 +18,7 @@ from phasewise import demo as demonstration
 from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
-from phasewise.config import ConfigError, TokenError, load_config
+from phasewise.config import ConfigError, TokenError, load_config, write_password
 from phasewise.explain import reason_text
 from phasewise.first_run import SetupStartError
 from phasewise.logs import set_up_logging
@@ -106,6 +107,27 @@ def check(config: ConfigPath, as_json: AsJson = False) -> None:
     for what, source in (("prices", loaded.prices), ("forecast", loaded.forecast)):
         if source is not None:
             out.print(f"  {what} from {source.driver}", markup=False)
+
+
+@cli.command()
+def password(file: Annotated[Path, typer.Argument(metavar="FILE", help="For web.password_file.")]) -> None:
+    """Set the password of the dashboard: asks for it, or reads it from a pipe, and writes its hash."""
+    given = (
+        typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\r\n")
+    )
+    try:
+        write_password(file, given)
+    except (ValueError, TokenError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        err.print(f"{file} was not written: {reason}", markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    out.print(
+        f"{file} now has the hash of the password. Write 'password_file: {file}' under 'web:' (or "
+        "'viewer_password_file' for who may only look), then restart Phasewise.",
+        markup=False,
+    )
 
 
 @cli.command()

@@ -8,14 +8,8 @@ from web_fakes import Connect, FakeControls
 
 from phasewise.model import Assignment
 from phasewise.web import Access
-from phasewise.web.access import (
-    FAILURE_WINDOW_S,
-    MAX_FAILURES,
-    MAX_SESSIONS,
-    SESSION_S,
-    Doorkeeper,
-    is_this_machine,
-)
+from phasewise.web.access import is_this_machine
+from phasewise.web.doorkeeper import FAILURE_WINDOW_S, MAX_FAILURES
 
 TOKEN = "correct-horse-battery"
 WITH_TOKEN = Access(TOKEN)
@@ -179,7 +173,9 @@ async def test_a_wrong_token_opens_nothing(connect: Connect, controls: FakeContr
     assert controls.phases["m1"] is Assignment.L1
 
 
-@pytest.mark.parametrize(("origin", "host"), [("http://evil.example", "192.168.1.5:8080"), ("null", "")])
+@pytest.mark.parametrize(
+    ("origin", "host"), [("http://evil.example", "192.168.1.5:8080"), ("null", "192.168.1.5:8080")]
+)
 async def test_the_token_does_not_lift_the_defence_against_other_sites(
     connect: Connect, origin: str, host: str
 ) -> None:
@@ -250,7 +246,13 @@ async def test_a_token_may_be_any_text(connect: Connect, token: str) -> None:
 
 async def test_a_refused_login_never_shows_what_was_sent(connect: Connect) -> None:
     client = connect(WITH_TOKEN, LAN)
-    for body in ({"token": [TOKEN]}, {"tokn": TOKEN}, {"token": TOKEN, "more": TOKEN}):
+    for body in (
+        {"token": [TOKEN]},
+        {"tokn": TOKEN},
+        {"token": TOKEN, "more": TOKEN},
+        {"token": TOKEN, "password": TOKEN},
+        {"token": TOKEN * 100},
+    ):
         answer = await client.post("/api/v1/login", json=body)
         assert answer.status_code == 422
         assert TOKEN not in answer.text
@@ -271,44 +273,8 @@ async def test_no_token_is_logged(connect: Connect, caplog: pytest.LogCaptureFix
 async def test_every_answer_carries_the_security_headers(connect: Connect, access: Access, path: str) -> None:
     headers = (await connect(access).get(path)).headers
     policy = headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
-
-
-class Time:
-    """A clock that is set by hand."""
-
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def test_failures_are_forgotten_after_a_while_and_count_per_peer() -> None:
-    time = Time()
-    door = Doorkeeper(WITH_TOKEN, time)
-    for _ in range(MAX_FAILURES):
-        assert not door.accepts(b"wrong", "a")
-        time.now_s += 1.0
-    assert door.wait_s("a") == pytest.approx(FAILURE_WINDOW_S - MAX_FAILURES)
-    assert door.wait_s("b") == 0.0
-    time.now_s += FAILURE_WINDOW_S - MAX_FAILURES
-    assert door.wait_s("a") == 0.0
-    assert not door.accepts(b"wrong", "b")
-    assert door.accepts(TOKEN.encode(), "a")
-
-
-def test_sessions_expire_and_stay_few() -> None:
-    time = Time()
-    door = Doorkeeper(WITH_TOKEN, time)
-    first = door.open_session()
-    time.now_s += SESSION_S - 1
-    assert door.holds(first)
-    time.now_s += 1
-    assert not door.holds(first)
-    sessions = [door.open_session() for _ in range(MAX_SESSIONS + 1)]
-    assert [door.holds(s) for s in sessions] == [False] + [True] * MAX_SESSIONS
-    assert not door.holds(None)

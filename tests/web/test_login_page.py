@@ -38,7 +38,7 @@ async def test_a_wrong_token_is_explained_and_the_right_one_opens_the_dashboard(
         await page.goto(server.url)
         await page.get_by_label("Access token").fill("wrong")
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("web.token_file")
+        await expect(page.get_by_role("alert")).to_have_text("That is not the access token.")
         await page.get_by_label("Access token").fill("correct-horse")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("heading")).to_have_text("All phases")

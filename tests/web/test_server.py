@@ -189,10 +189,12 @@ def test_the_url_can_be_opened_on_this_machine(host: str, url: str) -> None:
     assert WebServer(create_app(FakeControls(), access=Access()), host, 80).url == url
 
 
-async def test_a_forwarded_header_does_not_change_who_asks(server: WebServer) -> None:
+async def test_what_came_through_an_unknown_proxy_is_not_taken_for_this_machine(server: WebServer) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/health")).status_code == 200
         answer = await client.get("/health", headers={"X-Forwarded-For": "192.168.1.9"})
-        assert answer.status_code == 200
+        assert answer.status_code == 403
+        assert "web.trusted_proxies" in answer.json()["detail"]
 
 
 async def test_a_quiet_stream_is_kept_alive(controls: FakeControls) -> None:

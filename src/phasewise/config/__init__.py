@@ -10,6 +10,7 @@ from phasewise.config.edit import (
 )
 from phasewise.config.errors import ConfigError, EditError, Problem, key_text
 from phasewise.config.load import load_config, parse_config, read_text
+from phasewise.config.password import PasswordHash, read_password, write_password
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
     AlarmsConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "MeterEntry",
     "NotLoadedError",
     "NotWritableError",
+    "PasswordHash",
     "PricesConfig",
     "Problem",
     "Registry",
@@ -58,6 +60,7 @@ __all__ = [
     "key_text",
     "load_config",
     "parse_config",
+    "read_password",
     "read_text",
     "read_token",
     "revision_of",
@@ -68,4 +71,5 @@ __all__ = [
     "until_utc_s",
     "write_atomic",
     "write_new",
+    "write_password",
 ]

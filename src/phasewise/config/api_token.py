@@ -12,7 +12,7 @@ _HOW_TO = "make one with 'openssl rand -hex 32 > FILE'"
 
 
 class TokenError(Exception):
-    """The token file cannot be used. The text says why, and what to do."""
+    """The file with a token or password cannot be used. The text says why, and what to do."""
 
 
 def read_token(path: Path) -> str:

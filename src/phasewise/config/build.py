@@ -1,7 +1,7 @@
 """Builds a `Config` from the plain values of a file, section by section."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from phasewise.config.battery import battery_settings
 from phasewise.config.check import DRIVER_FAULTS, Checker, Model
 from phasewise.config.errors import KeyPath, did_you_mean, shown
 from phasewise.config.fields import Section
+from phasewise.config.password import read_password
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
     NOT_YET,
@@ -345,20 +346,46 @@ class Builder:
         section = self._section(WebSection, "web")
         if section is None:
             return None
-        token_file = None
-        if section.token_file is not None:
-            token_file = self._path.parent / section.token_file
-            try:
-                read_token(token_file)
-            except TokenError as error:
-                self._checker.add(("web", "token_file"), str(error), value=section.token_file)
-        elif section.host not in LOCAL_HOSTS:
+        tokens, passwords = ("token_file", "viewer_token_file"), ("password_file", "viewer_password_file")
+        files = {name: self._secret_file(section, name, read_token) for name in tokens}
+        files |= {name: self._secret_file(section, name, read_password) for name in passwords}
+        self._check_locked(section)
+        return WebConfig(
+            section.host,
+            section.port,
+            **files,
+            trusted_proxies=section.trusted_proxies,
+            allowed_hosts=section.allowed_hosts,
+            root_path=section.root_path,
+        )
+
+    def _secret_file(self, section: WebSection, name: str, read: Callable[[Path], object]) -> Path | None:
+        value: str | None = getattr(section, name)
+        if value is None:
+            return None
+        path = self._path.parent / value
+        try:
+            read(path)
+        except TokenError as error:
+            self._checker.add(("web", name), str(error), value=value)
+        return path
+
+    def _check_locked(self, section: WebSection) -> None:
+        if section.token_file is not None or section.password_file is not None:
+            return
+        for name in ("viewer_token_file", "viewer_password_file"):
+            if (value := getattr(section, name)) is not None:
+                message = (
+                    "is for those who may only look, but there is no token_file or password_file of the owner"
+                )
+                self._checker.add(("web", name), message, value=value)
+        if section.host not in LOCAL_HOSTS:
             message = (
                 f"missing: with host {shown(section.host)} others on the network can reach Phasewise; "
-                "make a token with 'openssl rand -hex 32 > token' and write 'token_file: token'"
+                "make a token with 'openssl rand -hex 32 > token' and write 'token_file: token', or a "
+                "password with 'phasewise password FILE' and write 'password_file: FILE'"
             )
             self._checker.add(("web", "token_file"), message)
-        return WebConfig(section.host, section.port, token_file)
 
     def _refuse_what_is_not_there_yet(self) -> None:
         for path, allowed in NOT_YET:

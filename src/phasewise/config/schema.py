@@ -4,6 +4,7 @@ The `...Section` models are exactly the keys of the contract; a battery's or met
 its driver. They are validated as strict JSON (`check.py`): nothing is converted from one type to another.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -325,16 +326,57 @@ class HistorySection(Section):
     """How long every second is kept."""
 
 
+_ROOT_PATH = r"^((/[A-Za-z0-9._~-]+)+/?)?$"
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_host_name(value: str) -> bool:
+    return re.fullmatch(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", value) is not None
+
+
+def _is_root_path(value: str) -> bool:
+    return re.fullmatch(_ROOT_PATH, value) is not None
+
+
 class WebSection(Section):
     """The dashboard and the API."""
 
     host: NotEmpty = "127.0.0.1"
     """Address to listen on: 127.0.0.1 for this computer alone, 0.0.0.0 for the whole network (then a
-    token is needed)."""
+    token or password is needed)."""
     port: Annotated[int, between(1, 65535), Says(minimum=1, maximum=65535)] = 8080
     """TCP port of the dashboard and the API."""
     token_file: str | None = None
     """File with the secret that the API asks for; relative to the configuration file."""
+    password_file: str | None = None
+    """File with the hash of your password, made by 'phasewise password FILE'; relative likewise."""
+    viewer_token_file: str | None = None
+    """Likewise for those who may see everything and change nothing: a token."""
+    viewer_password_file: str | None = None
+    """Likewise for those who may see everything and change nothing: a password."""
+    trusted_proxies: tuple[
+        Annotated[
+            str, rule(_is_network, "is not an address or network", "such as 192.168.1.2, 172.30.32.0/23")
+        ],
+        ...,
+    ] = ()
+    """Addresses of reverse proxies, whose word on who asks is taken."""
+    allowed_hosts: tuple[
+        Annotated[str, rule(_is_host_name, "is not a host name", "such as home.example.org, without port")],
+        ...,
+    ] = ()
+    """Further host names that Phasewise is opened under."""
+    root_path: Annotated[
+        str, rule(_is_root_path, "is not a path", "such as /phasewise, or nothing"), Says(pattern=_ROOT_PATH)
+    ] = ""
+    """Path under which a reverse proxy shows Phasewise."""
 
 
 def _is_web_address(value: str) -> bool:
@@ -447,7 +489,13 @@ class WebConfig:
     host: str
     port: int
     token_file: Path | None
-    """Relative names are already resolved against the configuration file's directory."""
+    """Relative names are already resolved against the configuration file's directory, here and below."""
+    password_file: Path | None = None
+    viewer_token_file: Path | None = None
+    viewer_password_file: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    root_path: str = ""
 
 
 @dataclass(frozen=True)

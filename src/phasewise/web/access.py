@@ -1,104 +1,127 @@
-"""Who may talk to the daemon: this machine without a token, others with one."""
+"""Who may talk to the daemon: this machine without a login, others with one. The rules, without state."""
 
-import hmac
 import ipaddress
-import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-SESSION_COOKIE = "phasewise_session"
+from phasewise.config import PasswordHash, WebConfig, read_password, read_token
 
-SESSION_S = 30 * 24 * 3600.0
-"""A dashboard on a wall should not ask for its token every day."""
-MAX_SESSIONS = 100
-"""Far more than a household has browsers; the oldest goes first, so memory stays bounded."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-MAX_FAILURES = 10
-FAILURE_WINDOW_S = 60.0
-"""Ten wrong tokens a minute: plenty for a person, far too few to guess with."""
+ANY_HOST = "*"
+"""In `allowed_hosts`: every name. For where nothing but a proxy can reach Phasewise."""
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_HOME_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa")
+"""RFC 6762, common practice of routers, ICANN 2024, RFC 8375: nobody can register a name under these, so
+no page elsewhere can have such a name point here."""
+
+
+class Role(StrEnum):
+    """What somebody may do."""
+
+    OWNER = "owner"
+    """Everything."""
+    VIEWER = "viewer"
+    """See everything, change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules. Without a token only this machine is served, under a name that means this machine."""
+    """The rules. Without a token or password only this machine is served, by a name that means it."""
 
     token: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
     """Further host names that requests may be addressed to, without port: those of a reverse proxy."""
+    password: PasswordHash | None = field(default=None, repr=False)
+    viewer_token: str | None = field(default=None, repr=False)
+    viewer_password: PasswordHash | None = field(default=None, repr=False)
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose word on who asks is taken."""
+    root_path: str = ""
+    """The path under which a proxy shows this; empty, or with a slash in front and none behind."""
 
     def __post_init__(self) -> None:
-        if self.token is not None and not self.token.strip():
+        if any(token is not None and not token.strip() for token in (self.token, self.viewer_token)):
             raise ValueError("the access token is empty")
 
+    @classmethod
+    def of(cls, web: WebConfig) -> "Access":
+        """As the configuration says. Raises TokenError."""
+        return cls(
+            token=None if web.token_file is None else read_token(web.token_file),
+            allowed_hosts=web.allowed_hosts,
+            password=None if web.password_file is None else read_password(web.password_file),
+            viewer_token=None if web.viewer_token_file is None else read_token(web.viewer_token_file),
+            viewer_password=(
+                None if web.viewer_password_file is None else read_password(web.viewer_password_file)
+            ),
+            trusted_proxies=tuple(ipaddress.ip_network(text) for text in web.trusted_proxies),
+            root_path=web.root_path.rstrip("/"),
+        )
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a login is needed."""
+        return any((self.token, self.password, self.viewer_token, self.viewer_password))
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How somebody can log in: `password`, `token`."""
+        passwords, tokens = (self.password, self.viewer_password), (self.token, self.viewer_token)
+        return (*(["password"] if any(passwords) else []), *(["token"] if any(tokens) else []))
+
     def knows_host(self, host: str) -> bool:
-        """Whether a Host header (port included or not) is one that this daemon answers to."""
+        """Whether a Host header (port included or not) is one that this daemon answers to.
+
+        With a login, also what no page elsewhere can make its own: addresses, and names of a home network.
+        """
         name = _without_port(host)
-        return name in _LOCAL_NAMES or name in {h.lower() for h in self.allowed_hosts}
+        if name in _LOCAL_NAMES or name in self._allowed or ANY_HOST in self.allowed_hosts:
+            return True
+        return self.is_locked and (_is_address(name) or _is_home_name(name))
 
     def is_same_site(self, origin: str, host: str) -> bool:
-        """Whether an Origin header comes from the page that is served under this Host header."""
+        """Whether an Origin header comes from the page that is served under this host name (with port)."""
         netloc = origin.lower().partition("://")[2]
         if not netloc:  # "null": a sandboxed or local page
             return False
-        return netloc == host.lower() or _without_port(netloc) in {h.lower() for h in self.allowed_hosts}
+        # A proxy may hide the name that the browser knows it by; another port may be another program.
+        return netloc == host.lower() or netloc in self._allowed
+
+    def trusts(self, address: str) -> bool:
+        """Whether this is the address of a trusted proxy."""
+        ip = parsed_address(address)
+        return ip is not None and any(ip in network for network in self.trusted_proxies)
+
+    @property
+    def _allowed(self) -> set[str]:
+        return {name.lower() for name in self.allowed_hosts} - {ANY_HOST}
+
+
+def parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An IP address; one of IPv4 that came over IPv6 as what it is. None for anything else."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return mapped or ip
 
 
 def is_this_machine(address: str) -> bool:
     """Whether a peer address is a loopback one."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
+    ip = parsed_address(address)
+    return ip is not None and ip.is_loopback
 
 
-class Doorkeeper:
-    """Checks tokens and sessions, and slows down guessing. It remembers nothing across a restart."""
+def _is_address(name: str) -> bool:
+    return parsed_address(name.removeprefix("[").removesuffix("]")) is not None
 
-    def __init__(self, access: Access, now_s: Callable[[], float] = time.monotonic) -> None:
-        self.access = access
-        self._now_s = now_s
-        self._sessions: dict[str, float] = {}
-        """Expiry by session id, oldest first."""
-        self._failures: dict[str, list[float]] = {}
-        """Times of recent wrong tokens, by peer address."""
 
-    def wait_s(self, peer: str) -> float:
-        """Seconds until this peer may try a token again; 0 when it may now."""
-        recent = self._failures.get(peer, [])
-        if len(recent) < MAX_FAILURES:
-            return 0.0
-        return max(0.0, recent[-MAX_FAILURES] + FAILURE_WINDOW_S - self._now_s())
-
-    def accepts(self, token: bytes, peer: str) -> bool:
-        """Whether this is the token, in UTF-8; a wrong one counts against the peer."""
-        if self.access.token is None or hmac.compare_digest(token.strip(), self.access.token.encode()):
-            return True
-        self._count_failure(peer)
-        return False
-
-    def open_session(self) -> str:
-        """A new session's id: random, and worthless after a restart."""
-        while len(self._sessions) >= MAX_SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
-        session = secrets.token_urlsafe(32)
-        self._sessions[session] = self._now_s() + SESSION_S
-        return session
-
-    def holds(self, session: str | None) -> bool:
-        """Whether this session was opened and has not expired."""
-        return session is not None and self._sessions.get(session, 0.0) > self._now_s()
-
-    def _count_failure(self, peer: str) -> None:
-        now_s = self._now_s()
-        since_s = now_s - FAILURE_WINDOW_S
-        kept = {p: [t for t in times if t > since_s] for p, times in self._failures.items()}
-        self._failures = {p: times for p, times in kept.items() if times}
-        self._failures.setdefault(peer, []).append(now_s)
+def _is_home_name(name: str) -> bool:
+    return bool(name) and ("." not in name or name.endswith(_HOME_SUFFIXES))
 
 
 def _without_port(host: str) -> str:

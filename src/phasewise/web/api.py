@@ -1,20 +1,16 @@
 """The routes. Everything they know of the daemon is `Controls`."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from phasewise.engine.controls import Controls, Hold, Saved
 from phasewise.integrations import metrics
 from phasewise.web import wire
-from phasewise.web.access import SESSION_COOKIE, SESSION_S, Doorkeeper
-from phasewise.web.guard import check_token, problem
+from phasewise.web.guard import problem
 from phasewise.web.stream import EventStream, StateEncoder, events
 
-NO_RECORDING_YET = "Nothing is recorded yet: the daemon is starting. Ask again in a few seconds."
 NO_STATE_YET = "There is no state yet: the daemon is starting. Ask again in a few seconds."
 
 
@@ -26,21 +22,12 @@ def _encoder(request: Request) -> StateEncoder:
     return request.app.state.encoder  # type: ignore[no-any-return]  # Starlette's state is untyped
 
 
-def _doorkeeper(request: Request) -> Doorkeeper:
-    return request.app.state.doorkeeper  # type: ignore[no-any-return]  # Starlette's state is untyped
-
-
 ControlsNow = Annotated[Controls, Depends(_controls)]
 EncoderNow = Annotated[StateEncoder, Depends(_encoder)]
-DoorkeeperNow = Annotated[Doorkeeper, Depends(_doorkeeper)]
 
 
 def _text(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
-
-
-def _binary(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -76,27 +63,6 @@ async def stream(controls: ControlsNow, encoder: EncoderNow, lang: Lang = "en") 
     """Server-sent events: the state now, then each new one. A slow client skips states."""
     headers = {"X-Accel-Buffering": "no"}  # else nginx holds events back
     return EventStream(events(controls.live, encoder, lang), headers=headers)
-
-
-@router.get(
-    "/api/v1/recording",
-    response_class=Response,
-    responses=REFUSALS | problems(422, 503) | _binary("application/octet-stream"),
-)
-async def recording(controls: ControlsNow, minutes: Annotated[int, Query(ge=1, le=60)] = 10) -> Response:
-    """At least the last minutes of decisions with all they were made from, for `phasewise replay`."""
-    parts = controls.recording(minutes * 60.0)
-    if parts is None:
-        return problem(503, NO_RECORDING_YET, {"Retry-After": "2"})
-    name = f"phasewise-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.recording"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_sent(parts), media_type="application/octet-stream", headers=headers)
-
-
-async def _sent(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Without a thread for each part: they are in memory already."""
-    for part in parts:
-        yield part
 
 
 @router.patch(
@@ -149,24 +115,6 @@ async def set_input(name: str, change: wire.InputChange, controls: ControlsNow) 
 async def select_strategy(change: wire.StrategyChange, controls: ControlsNow) -> wire.Saved:
     """Select a strategy; it runs from the next meter value on."""
     return _saved(await controls.select_strategy(change.selected))
-
-
-@router.post("/api/v1/login", status_code=204, response_class=Response, responses=WRITE_REFUSALS)
-async def login(login: wire.Login, request: Request, doorkeeper: DoorkeeperNow) -> Response:
-    """Exchange the access token for a session cookie. Without a token in the configuration: nothing to do."""
-    refusal = check_token(doorkeeper, login.token.encode(), request)
-    if refusal is not None:
-        return refusal
-    answer = Response(status_code=204)
-    if doorkeeper.access.token is not None:
-        answer.set_cookie(
-            SESSION_COOKIE,
-            doorkeeper.open_session(),
-            max_age=int(SESSION_S),
-            httponly=True,
-            samesite="strict",
-        )
-    return answer
 
 
 @router.get("/health", response_model=wire.Health, responses={503: {"model": wire.Health}})

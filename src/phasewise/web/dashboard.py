@@ -1,9 +1,10 @@
 """The pages: the built dashboard, and what stands in for it without a build or without a login."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 STATIC_DIR = Path(__file__).parent / "static"
 """Where the front end is built into the package."""
@@ -14,9 +15,10 @@ _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 """Names under /assets/ hold a hash of the content, so they never change."""
 
 
-def login_page() -> Response:
-    """Asks for the access token."""
-    return FileResponse(_PAGES_DIR / "login.html", 401, _NO_CACHE)
+def login_page(ways: Sequence[str]) -> Response:
+    """Asks for what can be logged in with: `password`, `token`, or either of both."""
+    page = (_PAGES_DIR / "login.html").read_text(encoding="utf-8")
+    return HTMLResponse(page.replace('data-ways=""', f'data-ways="{" ".join(ways)}"'), 401, _NO_CACHE)
 
 
 def dashboard_router(directory: Path) -> APIRouter:

@@ -402,9 +402,3 @@ class StrategyChange(_Wire):
     """The strategy to run; `strategy.available` in the state lists what there is."""
 
     selected: Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class Login(_Wire):
-    """The access token, in exchange for a session cookie."""
-
-    token: Annotated[str, Field(min_length=1, max_length=1000)]
