@@ -65,6 +65,17 @@ test("a reading that is gone says nothing of the load", () => {
   expect(phaseLoad(phase({ current_a: 30, freshness: "aging" }))).toBe("over-fuse");
 });
 
+test("where a phase would be without its batteries is marked where that makes a difference", () => {
+  const charging = { current_a: 20, power_w: 4600, voltage_v: 230, load_w: 2300 };
+  const { fill, without } = phaseGauge(phase(charging));
+  expect(without).toBeGreaterThan(50);
+  expect(without).toBeLessThan(fill.to);
+  expect(phaseGauge(phase({ ...charging, load_w: -2300 })).without).toBeLessThan(50);
+  expect(phaseGauge(phase({ ...charging, load_w: 4500 })).without).toBeNull();
+  expect(phaseGauge(phase({ ...charging, load_w: null })).without).toBeNull();
+  expect(phaseGauge(phase({ ...charging, freshness: "lost" })).without).toBeNull();
+});
+
 test("a battery's bar begins at zero, wherever its limits put that", () => {
   expect(batterySpan(1200, 800, 2400)).toEqual({ from: 25, to: 62.5 });
   expect(batterySpan(-400, 800, 2400)).toEqual({ from: 12.5, to: 25 });

@@ -8,16 +8,7 @@ import {
   summary,
   totalPower,
 } from "../src/lib/home";
-import type { AlarmState } from "../src/lib/state";
-import { battery, home } from "./states";
-
-const alarm = (severity: string, text: string): AlarmState => ({
-  code: "meter-lost",
-  severity,
-  subject: null,
-  text,
-  since: "2026-06-21T12:00:00Z",
-});
+import { alarm, battery, home } from "./states";
 
 test("each battery is in exactly one group, also with an assignment that this home does not have", () => {
   const phases = ["L1", "L2", "L3", "three-phase", "unassigned", "L7"];
@@ -66,7 +57,7 @@ test("all is right only when nothing is wrong", () => {
   expect(summary(home({ alarms: [alarm("info", "A notice.")] })).level).toBe("ok");
   expect(summary(home({ alarms: [alarm("warning", "Odd.")] }))).toMatchObject({
     level: "warning",
-    title: "Something needs attention: see the warning below.",
+    title: "Something needs attention: see the warning above.",
   });
   expect(summary(home({ alarms: [alarm("new-kind", "Odd.")] })).level).toBe("warning");
 });
@@ -75,7 +66,7 @@ test("the worst finding is the status", () => {
   const alarms = [alarm("warning", "Odd."), alarm("alarm", "Bad."), alarm("alarm", "Worse.")];
   expect(summary(home({ alarms }))).toMatchObject({
     level: "alarm",
-    title: "Something is wrong: see the alarms below.",
+    title: "Something is wrong: see the alarms above.",
   });
   const overFuse = summary(home({ alarms }, [{}, { current_a: 26, power_w: 1 }, {}]));
   expect(overFuse).toMatchObject({ level: "alarm", title: "L2 carries 26 A, more than its 25 A fuse." });
@@ -104,11 +95,19 @@ test("a battery that can't be reached is said before there is an alarm", () => {
 });
 
 test("a full stop is said", () => {
-  const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"] };
+  const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"], goal: null };
   expect(summary(home({ strategy }))).toMatchObject({
     level: "info",
     title: expect.stringContaining("Full stop"),
   });
+});
+
+test("the daemon's own sentence goes before the short one that this page can make", () => {
+  const batteries = [battery("m1", { power_w: 1500 })];
+  expect(summary(home({ batteries, summary: "Charging with 1.5 kW of surplus." })).detail).toBe(
+    "Charging with 1.5 kW of surplus.",
+  );
+  expect(summary(home({ batteries })).detail).toBe("M1: charging with 1.50 kW.");
 });
 
 test("what the batteries do, with those of unknown power named apart", () => {

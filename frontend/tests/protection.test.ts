@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { firstAssignment, phaseLines, protectionText } from "../src/lib/protection";
+import { firstAssignment, isHot, phaseLines, protectionText, room } from "../src/lib/protection";
 import type { PhaseState, ProtectionState } from "../src/lib/state";
 import { battery, home, phase } from "./states";
 
@@ -8,39 +8,46 @@ const texts = (changes: Partial<PhaseState>): string[] => phaseLines(phase(chang
 const on: ProtectionState = { enabled: true, active: true, unassigned: "worst-case" };
 
 test("a phase says how much room it has in both directions", () => {
-  expect(texts({ headroom_import_a: 12.4, headroom_export_a: 34 })).toEqual([
-    "Room 12.4 A import, 34 A export",
-  ]);
+  expect(room(phase({ headroom_import_a: 12.4, headroom_export_a: 34 }))).toEqual({
+    import: "12.4 A import",
+    export: "34 A export",
+  });
 });
 
 test("outside its limits it says by how much, and in which direction", () => {
-  expect(texts({ headroom_import_a: -2.5, headroom_export_a: 50 })).toEqual(["2.5 A over the import limit"]);
+  expect(phaseLines(phase({ headroom_import_a: -2.5, headroom_export_a: 50 }))).toEqual([
+    { text: "2.5 A over the import limit", strong: true },
+  ]);
   expect(texts({ headroom_import_a: 50, headroom_export_a: -3 })).toEqual(["3 A over the export limit"]);
+  expect(room(phase({ headroom_import_a: -2.5, headroom_export_a: 50 }))).toBeNull();
 });
 
 test("room is not said of a phase that nothing is known of", () => {
-  expect(texts({ freshness: "lost" })).toEqual([]);
-  expect(texts({ headroom_import_a: null, headroom_export_a: null })).toEqual([]);
+  for (const unknown of [{ freshness: "lost" }, { headroom_import_a: null }, { headroom_export_a: null }]) {
+    expect(room(phase(unknown))).toBeNull();
+  }
+  expect(texts({ freshness: "lost", headroom_import_a: -3 })).toEqual([]);
 });
 
-test("relief, what is missing and a warm fuse are said, the last two so that they are seen", () => {
-  const lines = phaseLines(
-    phase({ freshness: "lost", relief_w: -1700, missing_w: -400, binding: true, fuse_used_pct: 52.4 }),
-  );
+test("relief and what is missing are said, the latter so that it is seen", () => {
+  const lines = phaseLines(phase({ relief_w: -1700, missing_w: -400, binding: true }));
   expect(lines).toEqual([
     { text: "Needs to be lowered by 1.70 kW", strong: false },
     { text: "400 W more than batteries can do", strong: true },
-    { text: "Fuse heat 52 %", strong: true },
   ]);
-  expect(texts({ freshness: "lost", relief_w: 300 })).toEqual(["Needs to be raised by 300 W"]);
+  expect(texts({ relief_w: 300 })).toEqual(["Needs to be raised by 300 W"]);
 });
 
-test("a limit that only holds back is a quieter matter, and so is a fuse that is hardly warm", () => {
-  expect(texts({ freshness: "lost", binding: true, fuse_used_pct: 0.9 })).toEqual([
-    "Limit holds batteries back",
-  ]);
-  expect(phaseLines(phase({ freshness: "lost", fuse_used_pct: 12 }))).toEqual([
-    { text: "Fuse heat 12 %", strong: false },
+test("a limit that only holds back is a quieter matter", () => {
+  expect(phaseLines(phase({ binding: true }))).toEqual([{ text: "Limit holds batteries back", strong: false }]);
+});
+
+test("a fuse is hot when half of what it bears is gone", () => {
+  expect([0, 49.9, 50, 100].map((fuse_used_pct) => isHot(phase({ fuse_used_pct })))).toEqual([
+    false,
+    false,
+    true,
+    true,
   ]);
 });
 

@@ -1,6 +1,6 @@
 /** States of a made-up home. */
 
-import type { BatteryState, PhaseState, SystemState } from "../src/lib/state";
+import type { AlarmState, BatteryState, PhaseState, SystemState } from "../src/lib/state";
 
 export function phase(changes: Partial<PhaseState> = {}): PhaseState {
   return {
@@ -63,6 +63,7 @@ export function home(
       selected: "self-consumption",
       executing: "self-consumption",
       available: ["self-consumption"],
+      goal: null,
     },
     grid: {
       total_power_w: 0,
@@ -82,6 +83,14 @@ export function home(
     prices: null,
     inputs: [],
     quarter: null,
+    summary: "",
+    pv: null,
+    ev: null,
     ...changes,
   };
+}
+
+export function alarm(severity: string, text: string, changes: Partial<AlarmState> = {}): AlarmState {
+  const since = "2026-06-21T11:55:00Z";
+  return { code: "x", severity, subject: null, text, since, acknowledged: false, ...changes };
 }

@@ -17,7 +17,7 @@ test("a grid target other than 0 W is said", () => {
 });
 
 test("what runs is said only when it is not what was selected", () => {
-  const strategy = (executing: string) => ({ selected: "dynamic", executing, available: [] });
+  const strategy = (executing: string) => ({ selected: "dynamic", executing, available: [], goal: null });
   expect(running(strategy("dynamic"))).toBeNull();
   expect(running(strategy("charge-pv"))).toBe("Running now: Charge PV.");
   expect(running(strategy("safe"))).toContain("until the meter is heard");

@@ -49,7 +49,7 @@ def test_shows_the_grid_and_each_phase_with_its_direction(page: Page) -> None:
     expect(power).to_contain_text(re.compile(r"House\s*Using\s*3\.25 kW"))
     expect(power).to_contain_text(re.compile(r"Batteries\s*Charging\s*620 W"))
     for name, texts in {
-        "L1": ("8 A", "Exporting", "1.88 kW", "231 V", "Live", "limit 24 A", "fuse 25 A"),
+        "L1": ("8 A", "Exporting", "1.88 kW", "231 V", "Live", "limit 24 A", "of 25 A fuse"),
         "L2": ("2 A", "Importing", "438 W"),
         "L3": ("23 A", "Importing", "5.31 kW", "Near limit"),
     }.items():
@@ -63,12 +63,13 @@ def test_protection_at_work_is_seen_on_its_phase(page: Page, daemon: FakeDaemon)
     heated = {"relief_w": -1200.0, "missing_w": -300.0, "binding": True, "fuse_used_pct": 61.0}
     home = with_phase(home, "L3", current_a=26.0, headroom_import_a=-2.0, headroom_export_a=50.0, **heated)
     daemon.state = with_phase(home, "L2", freshness="lost", power_w=None, current_a=None)
-    for text in ("2 A over the import limit", "lowered by 1.20 kW", "300 W more than", "Fuse heat 61 %"):
+    for text in ("2 A over the import limit", "lowered by 1.20 kW", "300 W more than"):
         expect(phase_card(page, "L3")).to_contain_text(text)
+    expect(phase_card(page, "L3")).to_contain_text(re.compile(r"Fuse heat\s*61%"))
     expect(page.get_by_role("region", name="Phases")).to_contain_text("Phase protection is on.")
     expect(phase_card(page, "L2")).to_contain_text("Lost")
-    expect(phase_card(page, "L2")).not_to_contain_text("Room")
-    expect(phase_card(page, "L1")).to_contain_text("Room 32.1 A import, 15.9 A export")
+    expect(phase_card(page, "L2")).to_contain_text(re.compile(rf"Room\s*{DASH}"))
+    expect(phase_card(page, "L1")).to_contain_text(re.compile(r"Room\s*32\.1 A import\s*15\.9 A export"))
 
 
 def test_before_the_first_battery_gets_a_phase_it_says_what_that_means(
@@ -124,8 +125,8 @@ def test_unknown_values_are_dashes(page: Page, daemon: FakeDaemon) -> None:
     daemon.state = replace(home, load_w=None, grid=replace(home.grid, total_power_w=None))
     card = phase_card(page, "L2")
     expect(card).to_contain_text("Lost")
-    expect(card.locator(".figures")).to_have_text(
-        re.compile(rf"^\s*{DASH}\s*Unknown\s*{DASH}\s*{DASH}\s*limit 24 A\s*fuse 25 A\s*$")
+    expect(card).to_contain_text(
+        re.compile(rf"{DASH}\s*of 25 A fuse\s*limit 24 A\s*Unknown\s*{DASH}\s*{DASH}\s*Room\s*{DASH}")
     )
     attic = battery_card(page, "Attic")
     expect(attic).to_contain_text("Unreachable, last heard 3 min ago")
@@ -195,6 +196,7 @@ def test_full_stop_is_one_click(page: Page, daemon: FakeDaemon) -> None:
 
 
 def test_another_strategy_is_chosen_and_a_refusal_is_said(page: Page, daemon: FakeDaemon) -> None:
+    page.get_by_role("link", name="Strategy", exact=True).click()
     strategy = page.get_by_role("region", name="Strategy")
     strategy.get_by_text("Change strategy").click()
     daemon.refusal = (422, "There is no strategy standby.")
@@ -251,7 +253,6 @@ def test_nothing_is_wider_than_the_screen(page: Page, daemon: FakeDaemon) -> Non
     home = with_alarm(three_phase_home(), "warning", f"{long_name * 2} does not answer.")
     daemon.state = with_battery(home, "m1", name=long_name)
     page.get_by_role("button", name=re.compile(f"^Phase of {long_name}")).click()
-    page.get_by_text("Change strategy").click()
     for width in (1280, 820, 390, 360):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -8,6 +8,9 @@ const BEYOND_FUSE = 0.15;
 /** From this share of the operating limit on, a phase is called near it. */
 const NEAR = 0.9;
 
+/** Many meters give whole amps: less is no difference. */
+const WORTH_A = 1.5;
+
 export type Load = "unknown" | "normal" | "near" | "over-limit" | "over-fuse";
 
 export interface Span {
@@ -17,6 +20,8 @@ export interface Span {
 
 export interface PhaseGauge {
   fill: Span;
+  /** Where the current would be without the batteries on the phase; null where that is unknown, or the same. */
+  without: number | null;
   limit: Span;
   fuse: Span;
 }
@@ -52,9 +57,23 @@ export function phaseGauge(phase: PhaseState): PhaseGauge {
     signed === null ? both(magnitude) : { from: at(Math.min(0, signed)), to: at(Math.max(0, signed)) };
   return {
     fill,
+    without: differs(phase) ? at(withoutBatteriesA(phase) ?? 0) : null,
     limit: both(phase.operating_limit_a),
     fuse: both(phase.fuse_a),
   };
+}
+
+/** The current that the phase would carry without its batteries, import positive; null where it is unknown. */
+export function withoutBatteriesA({ load_w, voltage_v, freshness }: PhaseState): number | null {
+  if (load_w === null || voltage_v === null || voltage_v <= 0 || isGone(freshness)) return null;
+  return load_w / voltage_v;
+}
+
+/** Whether its batteries make a difference to a phase that is worth showing. */
+export function differs(phase: PhaseState): boolean {
+  const without = withoutBatteriesA(phase);
+  const signed = signedCurrent(phase);
+  return without !== null && signed !== null && Math.abs(without - signed) >= WORTH_A;
 }
 
 /** How close a phase is to its limits; unknown without a current reading that can be trusted. */

@@ -1,7 +1,8 @@
 /** The home in a few words: which battery belongs where, and whether everything is all right. */
 
-import { amps, batteryWord, list, power } from "./format";
+import { amps, isZero, list, power } from "./format";
 import { phaseLoad } from "./gauge";
+import { t } from "./i18n";
 import type { BatteryState, PhaseState, SupportState, SystemState } from "./state";
 
 export const UNASSIGNED = "unassigned";
@@ -23,7 +24,7 @@ function phaseNames(state: SystemState): string[] {
 export function phaseGroups(state: SystemState): Group[] {
   return phaseNames(state).map((name) => ({
     key: name,
-    title: `On ${name}`,
+    title: t.live.groups.on(name),
     hint: supportHint(name, state),
     batteries: state.batteries.filter((battery) => battery.phase === name),
   }));
@@ -37,17 +38,17 @@ export function otherGroups(state: SystemState): Group[] {
   const groups: Group[] = [
     group(
       THREE_PHASE,
-      "On all three phases",
-      "A third of the power on each.",
-      (b) => b.phase === THREE_PHASE,
+      t.live.groups.threePhase,
+      t.live.groups.threePhaseHint,
+      ({ phase }) => phase === THREE_PHASE,
     ),
     group(
       UNASSIGNED,
-      "Unassigned",
-      "Phasewise has not been told which phase these feed. You can say so on each battery.",
-      (b) => b.phase === UNASSIGNED,
+      t.live.groups.unassigned,
+      t.live.groups.unassignedHint,
+      ({ phase }) => phase === UNASSIGNED,
     ),
-    group("elsewhere", "On a phase that the meter does not show", null, elsewhere),
+    group("elsewhere", t.live.groups.elsewhere, null, elsewhere),
   ];
   return groups.filter(({ batteries }) => batteries.length > 0);
 
@@ -64,26 +65,26 @@ export function assignments(state: SystemState, present: string): string[] {
 }
 
 export function assignmentLabel(assignment: string): string {
-  if (assignment === UNASSIGNED) return "Unassigned";
-  return assignment === THREE_PHASE ? "Three-phase" : assignment;
+  if (assignment === UNASSIGNED) return t.common.unassigned;
+  return assignment === THREE_PHASE ? t.common.threePhase : assignment;
 }
 
 /** How far the batteries of a phase can help it now, and which, in the order of use. */
 function supportHint(name: string, state: SystemState): string | null {
   const phase = state.grid.phases[name];
   if (phase === undefined) return null;
-  const down = helpers(`lower ${name}`, phase.support_down_w, phase.support_down, state);
-  const subject = down === null ? name : "it";
-  const up = helpers(`raise ${subject}`, phase.support_up_w, phase.support_up, state);
-  if (down === null && up === null) return null;
-  return `Can ${[down, up].filter((way) => way !== null).join(" or ")}.`;
+  const down = helpers(phase.support_down_w, phase.support_down, state);
+  const up = helpers(phase.support_up_w, phase.support_up, state);
+  if (down !== null && up !== null) return t.live.support.both(name, down, up);
+  if (down !== null) return t.live.support.lower(name, down);
+  return up === null ? null : t.live.support.raise(name, up);
 }
 
-function helpers(effect: string, w: number, support: SupportState[], state: SystemState): string | null {
+/** "3.00 kW (first Garage, then Attic)"; null for nothing. */
+function helpers(w: number, support: SupportState[], state: SystemState): string | null {
   if (w <= 0) return null;
   const names = support.map(({ id }) => state.batteries.find((battery) => battery.id === id)?.name ?? id);
-  const order = names.length > 1 ? ` (first ${names.join(", then ")})` : "";
-  return `${effect} by ${power(w)}${order}`;
+  return names.length > 1 ? t.live.support.order(power(w), names) : power(w);
 }
 
 export interface Summary {
@@ -92,9 +93,9 @@ export interface Summary {
   detail: string;
 }
 
-/** The answer to "is everything all right?", and what the batteries do. */
+/** The answer to "is everything all right?", and what goes on. */
 export function summary(state: SystemState): Summary {
-  const detail = batteriesInShort(state.batteries);
+  const detail = state.summary || batteriesInShort(state.batteries);
   const [worst] = [
     ...overloads(state),
     ...alarmed(state),
@@ -102,10 +103,8 @@ export function summary(state: SystemState): Summary {
     ...silentBatteries(state),
   ].sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
   if (worst !== undefined) return { ...worst, detail };
-  if (state.strategy.selected === "full-stop") {
-    return { level: "info", title: "Full stop: all batteries are kept idle.", detail };
-  }
-  return { level: "ok", title: "Everything is all right.", detail };
+  if (state.strategy.selected === "full-stop") return { level: "info", title: t.live.status.fullStop, detail };
+  return { level: "ok", title: t.live.status.ok, detail };
 }
 
 type Finding = Pick<Summary, "level" | "title">;
@@ -121,56 +120,60 @@ function overload(name: string, phase: PhaseState): Finding | null {
   const limit = amps(phase.operating_limit_a);
   switch (phaseLoad(phase)) {
     case "over-fuse":
-      return {
-        level: "alarm",
-        title: `${name} carries ${current}, more than its ${amps(phase.fuse_a)} fuse.`,
-      };
+      return { level: "alarm", title: t.live.status.overFuse(name, current, amps(phase.fuse_a)) };
     case "over-limit":
-      return { level: "warning", title: `${name} carries ${current}, more than its limit of ${limit}.` };
+      return { level: "warning", title: t.live.status.overLimit(name, current, limit) };
     case "near":
-      return { level: "warning", title: `${name} is near its limit: ${current} of ${limit}.` };
+      return { level: "warning", title: t.live.status.near(name, current, limit) };
     default:
       return null;
   }
 }
 
 function lostReadings(state: SystemState): Finding[] {
-  if (state.grid.freshness === "lost") return [{ level: "warning", title: "The meter is silent." }];
+  if (state.grid.freshness === "lost") return [{ level: "warning", title: t.live.status.meterSilent }];
   return Object.entries(state.grid.phases)
     .filter(([, phase]) => phase.freshness === "lost")
-    .map(([name]) => ({ level: "warning", title: `The meter gives no reading of ${name}.` }));
+    .map(([name]) => ({ level: "warning", title: t.live.status.noReading(name) }));
 }
 
 /** Said at once: the daemon raises an alarm only when a battery stays away. */
 function silentBatteries(state: SystemState): Finding[] {
   const names = state.batteries.filter(({ reachable }) => !reachable).map(({ name }) => name);
-  return names.length === 0 ? [] : [{ level: "warning", title: `${list(names)} can't be reached.` }];
+  return names.length === 0 ? [] : [{ level: "warning", title: t.live.status.unreachable(list(names)) }];
 }
 
-/** Points at the alarms, which are listed in full below the status. */
+/** Points at the alarms, which are listed in full above the status. */
 function alarmed(state: SystemState): Finding[] {
   const levels = state.alarms.map(({ severity }) => LEVELS.find((level) => level === severity) ?? "warning");
   const count = (level: string): number => levels.filter((other) => other === level).length;
-  const see = (word: string, n: number): string => `see the ${word}${n === 1 ? "" : "s"} below.`;
-  if (count("alarm") > 0) {
-    return [{ level: "alarm", title: `Something is wrong: ${see("alarm", count("alarm"))}` }];
-  }
+  if (count("alarm") > 0) return [{ level: "alarm", title: t.live.status.alarms(count("alarm")) }];
   if (count("warning") === 0) return [];
-  return [{ level: "warning", title: `Something needs attention: ${see("warning", count("warning"))}` }];
+  return [{ level: "warning", title: t.live.status.warnings(count("warning")) }];
 }
 
 /** "2 batteries together: charging with 1.20 kW.", with those of unknown power named apart. */
 export function batteriesInShort(batteries: BatteryState[]): string {
-  if (batteries.length === 0) return "There are no batteries.";
+  const { doing } = t.live;
+  if (batteries.length === 0) return doing.none;
   const known = batteries.filter((battery) => powerNow(battery) !== null);
-  const unknown = batteries.filter((battery) => powerNow(battery) === null);
-  const rest = unknown.length > 0 ? `${list(unknown.map(({ name }) => name))}: power unknown.` : "";
-  if (known.length === 0) return rest;
+  const unknown = batteries.filter((battery) => powerNow(battery) === null).map(({ name }) => name);
   const total = totalPower(known);
-  const word = batteryWord(total).toLowerCase();
-  const amount = word === "idle" ? "idle" : `${word} with ${power(total)}`;
-  const subject = known.length === 1 ? known[0]?.name : `${known.length} batteries together`;
-  return `${subject}: ${amount}. ${rest}`.trim();
+  const sentences: string[] = [];
+  if (total !== null) {
+    const what = doingWords(total);
+    sentences.push(
+      known.length === 1 ? doing.one(known[0]?.name ?? "", what) : doing.together(known.length, what),
+    );
+  }
+  if (unknown.length > 0) sentences.push(doing.unknown(list(unknown)));
+  return sentences.join(" ");
+}
+
+function doingWords(w: number): string {
+  const { doing } = t.live;
+  if (isZero(w)) return doing.idle;
+  return w > 0 ? doing.charging(power(w)) : doing.discharging(power(w));
 }
 
 /** The sum of the powers that are known; null where none is. */

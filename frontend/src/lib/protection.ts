@@ -3,12 +3,14 @@
 import { amps, list, power } from "./format";
 import { isGone } from "./gauge";
 import { UNASSIGNED } from "./home";
+import { t } from "./i18n";
 import type { BatteryState, PhaseState, SystemState } from "./state";
 
-/** From this share of a fuse's thermal budget on, it is worth a word: a kettle leaves less. */
-const WARM_PCT = 1;
 /** Less is rounding. */
 const WORTH_W = 1;
+
+/** From this share of the thermal budget on, the heat of a fuse should be seen: half of what it bears is gone. */
+const HOT_PCT = 50;
 
 export interface Line {
   text: string;
@@ -16,40 +18,52 @@ export interface Line {
   strong: boolean;
 }
 
-/** What there is to say of one phase: room, heat of the fuse, what batteries do for it and what they can't. */
+/** What batteries do for one phase, and what they can't. */
 export function phaseLines(phase: PhaseState): Line[] {
   const lines: Line[] = [];
-  const say = (text: string, strong = false): number => lines.push({ text, strong });
-  const room = roomText(phase);
-  if (room !== null) say(room);
+  const over = overText(phase);
+  if (over !== null) lines.push({ text: over, strong: true });
   if (Math.abs(phase.relief_w) >= WORTH_W) {
-    say(`Needs to be ${phase.relief_w < 0 ? "lowered" : "raised"} by ${power(phase.relief_w)}`);
+    const words = phase.relief_w < 0 ? t.live.phases.lower : t.live.phases.raise;
+    lines.push({ text: words(power(phase.relief_w)), strong: false });
   } else if (phase.binding) {
-    say("Limit holds batteries back");
+    lines.push({ text: t.live.phases.holding, strong: false });
   }
-  if (Math.abs(phase.missing_w) >= WORTH_W) say(`${power(phase.missing_w)} more than batteries can do`, true);
-  if (phase.fuse_used_pct >= WARM_PCT) {
-    say(`Fuse heat ${Math.round(phase.fuse_used_pct)} %`, phase.fuse_used_pct >= 50);
+  if (Math.abs(phase.missing_w) >= WORTH_W) {
+    lines.push({ text: t.live.phases.missing(power(phase.missing_w)), strong: true });
   }
   return lines;
 }
 
-function roomText(phase: PhaseState): string | null {
+export interface Room {
+  import: string;
+  export: string;
+}
+
+/** How much more current may flow in each direction; null where it is unknown, or not inside the limits. */
+export function room(phase: PhaseState): Room | null {
+  const { headroom_import_a: more, headroom_export_a: less } = phase;
+  if (isGone(phase.freshness) || more === null || less === null || more < 0 || less < 0) return null;
+  return { import: t.live.phases.roomImport(amps(more)), export: t.live.phases.roomExport(amps(less)) };
+}
+
+function overText(phase: PhaseState): string | null {
   const { headroom_import_a: more, headroom_export_a: less } = phase;
   if (isGone(phase.freshness) || more === null || less === null) return null;
-  if (more < 0) return `${amps(-more)} over the import limit`;
-  if (less < 0) return `${amps(-less)} over the export limit`;
-  return `Room ${amps(more)} import, ${amps(less)} export`;
+  if (more < 0) return t.live.phases.overImport(amps(-more));
+  return less < 0 ? t.live.phases.overExport(amps(-less)) : null;
+}
+
+/** Whether the fuse has become so warm that a person should see it. */
+export function isHot(phase: PhaseState): boolean {
+  return phase.fuse_used_pct >= HOT_PCT;
 }
 
 /** Whether phases are protected; null while protection is switched off. */
 export function protectionText(state: SystemState): string | null {
   if (!state.protection.enabled) return null;
-  if (state.protection.active) return "Phase protection is on.";
-  if (!anyAssigned(state)) {
-    return "Phase protection is on, but can't act yet: no battery has a phase.";
-  }
-  return "Phase protection is on, but can't work here: see the alarm.";
+  if (state.protection.active) return t.live.protection.on;
+  return anyAssigned(state) ? t.live.protection.refused : t.live.protection.noPhases;
 }
 
 /** What giving this battery a phase means for the others: said before the first one gets its phase. */
@@ -57,11 +71,8 @@ export function firstAssignment(state: SystemState, battery: BatteryState): stri
   const { enabled, unassigned } = state.protection;
   if (!enabled || anyAssigned(state)) return null;
   const others = state.batteries.filter(({ id }) => id !== battery.id).map(({ name }) => name);
-  const start = "Phase protection begins with the first battery that has a phase.";
-  if (others.length === 0 || unassigned !== "worst-case") return start;
-  const them = others.length === 1 ? `${list(others)} has` : `${list(others)} have`;
-  const may = others.length === 1 ? "it does" : "they do";
-  return `${start} Until ${them} one too, ${may} only what is safe on every phase, which can be little.`;
+  if (others.length === 0 || unassigned !== "worst-case") return t.live.protection.begins;
+  return t.live.protection.beginsOthers(list(others), others.length);
 }
 
 function anyAssigned(state: SystemState): boolean {
