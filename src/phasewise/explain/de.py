@@ -140,6 +140,16 @@ DE = Catalogue(
             "Die Konfigurationsdatei wurde so geändert, dass ein Neustart nötig ist. Bis dahin gelten die"
             " alten Einstellungen."
         ),
+        A.HISTORY_NOT_WRITTEN: (
+            "Der Verlauf kann nicht in seine Datei geschrieben werden. Er bleibt etwa eine Stunde im Speicher "
+            "und wird geschrieben, sobald das gelingt; die Regelung läuft weiter. Schaffen Sie Platz auf dem "
+            "Datenträger, oder machen Sie die Datei beschreibbar."
+        ),
+        A.HISTORY_DAMAGED: (
+            "Die Datei mit dem Verlauf war beschädigt. Sie wurde beiseitegelegt, nichts wurde gelöscht, und "
+            "der Verlauf beginnt neu; die Regelung läuft weiter. Kommt das wieder vor, prüfen Sie den "
+            "Datenträger oder die SD-Karte."
+        ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} ist mit einem Fehler abgebrochen, deshalb stehen alle Batterien auf 0 W."
             " Bei jedem Zählerwert folgt ein neuer Versuch; wählen Sie eine andere, wenn das anhält."

@@ -108,6 +108,14 @@ EN = Catalogue(
             "The configuration file was changed in a way that needs a restart. Until then the old "
             "settings stay in effect."
         ),
+        A.HISTORY_NOT_WRITTEN: (
+            "History can't be written to its file. It is kept in memory, for about an hour, and written as "
+            "soon as that works; control goes on. Make room on the disk, or make the file writable."
+        ),
+        A.HISTORY_DAMAGED: (
+            "The file of history was damaged. It was moved aside, nothing was deleted, and history began "
+            "anew; control goes on. If this comes again, check the disk or SD card."
+        ),
         A.STRATEGY_FAILED: (
             "Strategy {subject} failed with an error, so all batteries are at 0 W. It is tried again with"
             " each meter value; choose another one if this lasts."

@@ -99,6 +99,8 @@ DE = EventWords(
         A.CONFIG_INVALID: "Fehler in der Konfigurationsdatei",
         A.CONFIG_NOT_WRITABLE: "Konfigurationsdatei nicht zu schreiben",
         A.CONFIG_RESTART_NEEDED: "Neustart nötig",
+        A.HISTORY_NOT_WRITTEN: "Verlauf nicht zu schreiben",
+        A.HISTORY_DAMAGED: "Verlauf neu begonnen",
         A.STRATEGY_FAILED: "Strategie abgebrochen",
         A.PRICE_UNKNOWN: "kein Energiepreis bekannt",
         A.FORECAST_UNKNOWN: "keine Sonnenvorhersage",

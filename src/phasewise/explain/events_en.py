@@ -100,6 +100,8 @@ EN = EventWords(
         A.CONFIG_INVALID: "mistake in the configuration file",
         A.CONFIG_NOT_WRITABLE: "configuration file can't be written",
         A.CONFIG_RESTART_NEEDED: "restart needed",
+        A.HISTORY_NOT_WRITTEN: "history can't be written",
+        A.HISTORY_DAMAGED: "history begun anew",
         A.STRATEGY_FAILED: "strategy failed",
         A.PRICE_UNKNOWN: "no energy price known",
         A.FORECAST_UNKNOWN: "no forecast of the sun",

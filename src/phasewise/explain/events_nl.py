@@ -99,6 +99,8 @@ NL = EventWords(
         A.CONFIG_INVALID: "fout in het configuratiebestand",
         A.CONFIG_NOT_WRITABLE: "configuratiebestand niet te schrijven",
         A.CONFIG_RESTART_NEEDED: "herstart nodig",
+        A.HISTORY_NOT_WRITTEN: "geschiedenis niet te schrijven",
+        A.HISTORY_DAMAGED: "geschiedenis opnieuw begonnen",
         A.STRATEGY_FAILED: "strategie vastgelopen",
         A.PRICE_UNKNOWN: "geen energieprijs bekend",
         A.FORECAST_UNKNOWN: "geen zonverwachting",

@@ -128,6 +128,16 @@ NL = Catalogue(
             "Het configuratiebestand is zo gewijzigd dat een herstart nodig is. Tot dan blijven de oude "
             "instellingen gelden."
         ),
+        A.HISTORY_NOT_WRITTEN: (
+            "De geschiedenis kan niet naar haar bestand worden geschreven. Ze blijft ongeveer een uur in het "
+            "geheugen en wordt geschreven zodra dat lukt; de regeling gaat door. Maak ruimte op de schijf, "
+            "of maak het bestand schrijfbaar."
+        ),
+        A.HISTORY_DAMAGED: (
+            "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, er is niets gewist, en de "
+            "geschiedenis is opnieuw begonnen; de regeling gaat door. Gebeurt dit weer, controleer dan de "
+            "schijf of SD-kaart."
+        ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
             " volgt een nieuwe poging; kies een andere als dit aanhoudt."
