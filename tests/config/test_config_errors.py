@@ -234,7 +234,6 @@ def test_further_meters_and_alarms(line: str, says: str) -> None:
 NOT_YET = {
     "mqtt: {host: x}": "mqtt: this is not available in this version; allowed: null",
     "mqtt: true": "mqtt: true is not available in this version; allowed: null",
-    "history: {path: h.db}": "history.path: 'h.db' is not available in this version; allowed: null",
 }  # fmt: skip
 
 

@@ -41,6 +41,10 @@ from phasewise.config.tariff import tariff_periods
 from phasewise.model import Connection, Regulate, Site
 
 
+HISTORY_SUFFIX = ".history.db"
+"""History is kept beside the configuration: `home.yaml`, `home.history.db`."""
+
+
 class Builder:
     """Every problem goes to the checker; what can be checked is checked, whatever else is wrong."""
 
@@ -63,6 +67,8 @@ class Builder:
             self._check_protection(control.phase_protection, site)
             self._check_regulate(control.regulate, site)
         history = self._section(HistorySection, "history")
+        if history is not None:
+            self._check_history(history)
         alarms = self._section(AlarmsSection, "alarms") or AlarmsSection()
         web = self._web()
         prices, forecast = self._prices(site), self._forecast()
@@ -77,7 +83,7 @@ class Builder:
             meter,
             tuple(batteries),
             settings,
-            HistoryConfig(history.keep_days),
+            HistoryConfig(self._history_path(history), history.keep_days),
             web,
             prices,
             forecast,
@@ -341,6 +347,18 @@ class Builder:
         options = self._options(("forecast",), entry, self._registry.forecasts, ForecastSection)
         self._checker.section(ForecastSection, ("forecast",), _only(ForecastSection, entry))
         return None if options is None else ForecastConfig(entry["driver"], options)
+
+    def _history_path(self, history: HistorySection) -> Path:
+        return self._path.with_suffix(HISTORY_SUFFIX) if history.path is None else self._path.parent / history.path
+
+    def _check_history(self, history: HistorySection) -> None:
+        path = self._history_path(history)
+        if path.resolve() == self._path.resolve():
+            message = "is this configuration file: give history a file of its own"
+            self._checker.add(("history", "path"), message, value=history.path)
+        elif path.is_dir():
+            message = "is a directory: write the name of a file in it, such as 'home.history.db'"
+            self._checker.add(("history", "path"), message, value=history.path)
 
     def _web(self) -> WebConfig | None:
         section = self._section(WebSection, "web")

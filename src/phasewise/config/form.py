@@ -80,6 +80,7 @@ _ADVANCED: frozenset[_Path] = frozenset({
     ("control", "phase_protection", "margin_a"),
     ("control", "phase_protection", "unassigned"),
     ("control", "ev_override", "clear_after_s"),
+    ("history", "path"),
     ("history", "keep_days"),
     ("web", "host"),
     ("web", "port"),
@@ -87,8 +88,8 @@ _ADVANCED: frozenset[_Path] = frozenset({
 })  # fmt: skip
 """What most homes never touch: a default is right for them, or a mistake locks out."""
 
-_RESTART = ("web",)
-"""The server is bound when Phasewise starts."""
+_RESTART = (("web",), ("history", "path"))
+"""The server is bound, and the file of history opened, when Phasewise starts."""
 
 
 def json_schema(registry: Registry) -> _Schema:
@@ -204,7 +205,7 @@ def _decorate(schema: _Schema, path: _Path) -> None:
         schema["x-group"] = _GROUPS[path]
     if path in _ADVANCED:
         schema["x-advanced"] = True
-    if path[0] in _RESTART:
+    if any(path[: len(of)] == of for of in _RESTART):
         schema["x-restart"] = True
     if is_secret(path):
         schema["x-secret"] = True

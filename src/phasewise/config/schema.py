@@ -320,8 +320,8 @@ class ControlSection(Section):
 class HistorySection(Section):
     """What is kept of the past."""
 
-    path: str | None = None
-    """File in which history is kept."""
+    path: NotEmpty | None = None
+    """File in which history is kept, relative to the configuration file; beside it without this."""
     keep_days: Positive = 7.0
     """How long every second is kept."""
 
@@ -430,7 +430,6 @@ NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
     # Part of the contract, not of this version: refused when switched on, never silently ignored.
     # (key, what is allowed until then); a release that brings the feature deletes its line.
     (("mqtt",), (None,)),
-    (("history", "path"), (None,)),
 )
 
 
@@ -471,6 +470,8 @@ class BatteryConfig:
 class HistoryConfig:
     """What is kept of the past."""
 
+    path: Path
+    """Beside the configuration file unless the file says where; relative names are resolved already."""
     keep_days: float
 
 
