@@ -110,6 +110,7 @@ REGISTRY = Registry(
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk_module, "LISTEN_S", 0.2)
     monkeypatch.setattr("phasewise.setup.trial.MORE_S", 0.05)
+    monkeypatch.setattr(desk_module, "REOPEN_S", 0.0)
     monkeypatch.setattr(desk_module, "Scan", QuickScan)
     QuickScan.may_end = asyncio.Event()
     QuickScan.may_end.set()
@@ -316,7 +317,7 @@ def test_answers_are_as_described_whatever_is_sent(tmp_path: Path, label: str, m
     operation = next(o.ok() for o in schema.get_all_operations() if o.ok().label == label)
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     def check(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=CHECKS)
 

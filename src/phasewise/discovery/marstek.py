@@ -44,8 +44,7 @@ class Nameplate(Struct, frozen=True):
 
 
 async def nameplate(url: str, model: str) -> Nameplate:
-    """Name and firmware of a unit that was read just now. Never raises for what the device does."""
-    await asyncio.sleep(REOPEN_S)
+    """Name and firmware of a unit of which the model is known. Never raises for what the device does."""
     asked = _Asked(url)
     try:
         name = _text(await asked.words(NAME, NAME_WORDS))
@@ -148,7 +147,9 @@ class _Asked:
             return None
 
     async def close(self) -> None:
+        """Let it go. Whoever comes next, such as control, finds it ready."""
         await self._link.close()
+        await asyncio.sleep(REOPEN_S)
 
 
 def _signed(words: tuple[int, ...]) -> float:

@@ -60,7 +60,7 @@ class Scan:
         self.protocols = USUAL_PORTS if ports is None else dict.fromkeys(ports, tuple(Protocol))
         self.findings: list[Finding] = []
         self.problems: list[str] = []
-        self.text = "Beginning."
+        self.text = f"Looking for devices on {network}."
         self._spared = frozenset(spared)
         self._spared_serial = frozenset(path.resolve() for path in spared_serial)
         self._mdns_interfaces = mdns_interfaces
@@ -87,18 +87,19 @@ class Scan:
     async def run(self) -> None:
         """Look everywhere. What can't be done is in `problems`; raises for nothing that a device does."""
         self._list_serial_ports()
-        self.text = f"Looking for devices on {self.network}."
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear_announcements())
-            knocking = group.create_task(open_ports(self._targets, self._count_tried))
-        opened = knocking.result()
+            group.create_task(self._knock_and_look())
+        self.text = self._summary()
+
+    async def _knock_and_look(self) -> None:
+        opened = await open_ports(self._targets, self._count_tried)
         self._open_count = len(opened)
         self.text = f"{len(opened)} open ports: seeing what answers there. It takes up to 20 seconds."
         turns = asyncio.Semaphore(LOOKS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for address, port in opened:
                 group.create_task(self._look(address, port, turns))
-        self.text = self._summary()
 
     def _count_tried(self) -> None:
         self._tried += 1
@@ -142,10 +143,10 @@ async def _identified(address: str, port: int, protocols: Collection[Protocol]) 
         return found
     if heard.bytes_count:
         return _noise(address, port) if Protocol.P1 in protocols else None
+    await asyncio.sleep(marstek.REOPEN_S)
     for protocol in protocols:
         if protocol is Protocol.P1:
             continue
-        await asyncio.sleep(marstek.REOPEN_S)
         found = await marstek.look(f"{protocol}://{address}:{port}?unit=1", f"{address}:{port}")
         if found is not None:
             return found

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,8 +25,9 @@ from phasewise.config import (
 )
 from phasewise.devices.base import BatteryDriver, DeviceError, MeterDriver
 from phasewise.discovery import USUAL_PORTS, Finding, Kind, RangeError, Scan, own_ranges, parse_range
-from phasewise.discovery.marstek import nameplate
+from phasewise.discovery.marstek import REOPEN_S, nameplate
 from phasewise.engine.controls import ControlError
+from phasewise.model import BatteryReading
 from phasewise.setup import in_use
 from phasewise.setup.first_file import FirstFile
 from phasewise.setup.in_use import InUse, Places, places
@@ -63,6 +65,15 @@ class ScanState(Struct, frozen=True):
     text: str
     problems: tuple[str, ...]
     findings: tuple[Finding, ...]
+
+
+class DriverForm(Struct, frozen=True):
+    """A driver that is installed."""
+
+    kind: Kind
+    name: str
+    options: dict[str, Any]
+    """JSON Schema of its own keys."""
 
 
 class Tested(Struct, frozen=True):
@@ -131,6 +142,15 @@ class SetupDesk:
         self._scan: _RunningScan | None = None
         self._tested = Places()
         """Where a test goes on."""
+
+    @cached_property
+    def drivers(self) -> tuple[DriverForm, ...]:
+        """What can be configured."""
+        return tuple(
+            DriverForm(kind, name, entry.options_model.model_json_schema())
+            for kind, known in ((Kind.METER, self.registry.meters), (Kind.BATTERY, self.registry.batteries))
+            for name, entry in known.items()
+        )
 
     @property
     def ranges(self) -> tuple[str, ...]:
@@ -238,17 +258,22 @@ class SetupDesk:
             trial = await try_battery(driver)
         except DeviceError as error:
             return Tested(False, f"{error}.")
+        finally:
+            # Whoever comes next finds it ready.
+            await asyncio.sleep(REOPEN_S)
         if name == "marstek":
-            trial = BatteryTrial(
-                trial.reading, trial.capabilities, await nameplate(options["url"], options["model"])
-            )
-        reading = trial.reading
-        power = "an unknown power" if reading.ac_power_w is None else f"{reading.ac_power_w:+.0f} W"
-        soc = "" if reading.soc_pct is None else f", {reading.soc_pct:.0f} % charged"
-        told = f"It answers: {power} (charging is positive){soc}."
-        if not reading.controllable:
-            told += f" It takes no setpoints now: its state is {reading.state}."
-        return Tested(True, told, battery=trial)
+            plate = await nameplate(options["url"], options["model"])
+            trial = BatteryTrial(trial.reading, trial.capabilities, plate)
+        return Tested(True, _told(trial.reading), battery=trial)
+
+
+def _told(reading: BatteryReading) -> str:
+    power = "an unknown power" if reading.ac_power_w is None else f"{reading.ac_power_w:+.0f} W"
+    soc = "" if reading.soc_pct is None else f", {reading.soc_pct:.0f} % charged"
+    told = f"It answers: {power} (charging is positive){soc}."
+    if reading.controllable:
+        return told
+    return f"{told} It takes no setpoints now: its state is {reading.state}."
 
 
 class _RunningScan:

@@ -223,22 +223,14 @@ router = APIRouter()
 @router.get("/api/v1/setup", responses=REFUSALS | _CONFLICT)
 async def setup(desk: Desk) -> Setup:
     """Where set-up stands: the scan with what it found, and what can be configured."""
-    registry = desk.registry
-    meters = (("meter", name, entry.options_model) for name, entry in registry.meters.items())
-    batteries = (("battery", name, entry.options_model) for name, entry in registry.batteries.items())
-    drivers = [
-        {"kind": kind, "name": name, "options": model.model_json_schema()}
-        for kind, name, model in (*meters, *batteries)
-    ]
-    return Setup.model_validate(
-        {
-            "mode": desk.mode.value,
-            "file": str(desk.file),
-            "ranges": desk.ranges,
-            "ports": desk.ports,
-            "drivers": drivers,
-            "scan": desk.scan,
-        }
+    scan = desk.scan
+    return Setup(
+        mode=desk.mode.value,
+        file=str(desk.file),
+        ranges=desk.ranges,
+        ports=desk.ports,
+        drivers=tuple(Driver.model_validate(driver) for driver in desk.drivers),
+        scan=None if scan is None else Scan.model_validate(scan),
     )
 
 
