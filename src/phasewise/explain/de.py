@@ -141,14 +141,12 @@ DE = Catalogue(
             " alten Einstellungen."
         ),
         A.HISTORY_NOT_WRITTEN: (
-            "Der Verlauf kann nicht in seine Datei geschrieben werden. Er bleibt etwa eine Stunde im Speicher "
-            "und wird geschrieben, sobald das gelingt; die Regelung läuft weiter. Schaffen Sie Platz auf dem "
-            "Datenträger, oder machen Sie die Datei beschreibbar."
+            "Der Verlauf lässt sich nicht speichern. Er wartet etwa eine Stunde im Speicher, bis das gelingt;"
+            " die Regelung läuft weiter. Schaffen Sie Platz oder Schreibrechte."
         ),
         A.HISTORY_DAMAGED: (
-            "Die Datei mit dem Verlauf war beschädigt. Sie wurde beiseitegelegt, nichts wurde gelöscht, und "
-            "der Verlauf beginnt neu; die Regelung läuft weiter. Kommt das wieder vor, prüfen Sie den "
-            "Datenträger oder die SD-Karte."
+            "Die Datei mit dem Verlauf war beschädigt. Sie liegt nun beiseite, nichts ist gelöscht, und er "
+            "beginnt neu; die Regelung läuft weiter. Prüfen Sie den Datenträger, wenn das öfter vorkommt."
         ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} ist mit einem Fehler abgebrochen, deshalb stehen alle Batterien auf 0 W."

@@ -109,8 +109,8 @@ EN = Catalogue(
             "settings stay in effect."
         ),
         A.HISTORY_NOT_WRITTEN: (
-            "History can't be written to its file. It is kept in memory, for about an hour, and written as "
-            "soon as that works; control goes on. Make room on the disk, or make the file writable."
+            "History can't be written to its file. It waits in memory for about an hour, and is written once "
+            "that works; control goes on. Make room on the disk, or the file writable."
         ),
         A.HISTORY_DAMAGED: (
             "The file of history was damaged. It was moved aside, nothing was deleted, and history began "

@@ -129,14 +129,12 @@ NL = Catalogue(
             "instellingen gelden."
         ),
         A.HISTORY_NOT_WRITTEN: (
-            "De geschiedenis kan niet naar haar bestand worden geschreven. Ze blijft ongeveer een uur in het "
-            "geheugen en wordt geschreven zodra dat lukt; de regeling gaat door. Maak ruimte op de schijf, "
-            "of maak het bestand schrijfbaar."
+            "De geschiedenis is niet op te slaan. Ze wacht ongeveer een uur in het geheugen tot dat lukt; de "
+            "regeling gaat door. Maak ruimte op de schijf, of het bestand schrijfbaar."
         ),
         A.HISTORY_DAMAGED: (
-            "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, er is niets gewist, en de "
-            "geschiedenis is opnieuw begonnen; de regeling gaat door. Gebeurt dit weer, controleer dan de "
-            "schijf of SD-kaart."
+            "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, niets is gewist, en ze begint "
+            "opnieuw; de regeling gaat door. Controleer de schijf als dit weer gebeurt."
         ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
