@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -54,6 +54,7 @@ from phasewise.engine.controls import (
 )
 from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
+from phasewise.engine.recordings import Recordings
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeter
 from phasewise.integrations.webhook import Webhook
@@ -61,11 +62,15 @@ from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Se
 from phasewise.registry import Plugins
 from phasewise.setup import InUse, Mode, SetupDesk
 from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
+from phasewise.store import Writer
+from phasewise.store.events import EventLog, EventPage, EventQuery
 from phasewise.web import Access, WebServer, create_app
 
 WATCH_S = 1.0
 """How soon a change made by hand is noticed."""
 
+HISTORY_SUFFIX = ".history.db"
+"""What happened in the past is kept beside the configuration too: `home.history.db`."""
 STATE_SUFFIX = ".state.json"
 """What must outlive a restart is kept beside the configuration: `home.yaml`, `home.state.json`."""
 
@@ -159,6 +164,8 @@ class Application:
         self._unsaved_strategy: str | None = None
         """Selected by the user but not in the file: it holds until a save or the next start."""
         self._stopping = asyncio.Event()
+        self.history = Writer(path.with_suffix(HISTORY_SUFFIX))
+        self.event_log = EventLog(self.history)
         self.engine = Engine(
             config.settings(),
             self._devices.meter(config.meter),
@@ -166,7 +173,9 @@ class Application:
             strategies=plugins.strategies,
             clock=clock,
             state_file=path.with_suffix(STATE_SUFFIX),
+            tell=self.event_log.tell,
         )
+        self.recordings = Recordings(self.engine.recorder, self.history)
         self.webhook = Webhook()
         self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
@@ -185,6 +194,7 @@ class Application:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         await self.server.start()
+        self.history.start()
         self.engine.start()
         await self._follow_sources(self._config)
         await self.webhook.follow(self._config.alarms.webhook)
@@ -198,6 +208,7 @@ class Application:
         finally:
             watching.cancel()
             await self.engine.stop()
+            await asyncio.to_thread(self.history.close)
             await self.webhook.stop()
             self.live.close()
             await self.desk.close()
@@ -228,6 +239,18 @@ class Application:
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""
         return self.engine.recorder.export(seconds)
+
+    async def recording_between(self, from_utc_s: float, to_utc_s: float) -> AsyncIterator[bytes]:
+        """A recording of this stretch of the last days, in parts."""
+        return await self.recordings.between(from_utc_s, to_utc_s)
+
+    async def recorded_span(self) -> tuple[float, float] | None:
+        """Unix times between which recordings are kept, with gaps; None for nothing."""
+        return await self.recordings.span()
+
+    async def events(self, query: EventQuery) -> EventPage:
+        """What happened and why, newest first."""
+        return await self.event_log.page(query)
 
     def _devices_in_use(self) -> tuple[InUse, ...]:
         """What set-up must leave alone."""

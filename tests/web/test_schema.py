@@ -25,6 +25,8 @@ READS = (
     "GET /api/v1/stream",
     "GET /api/v1/outlook",
     "GET /api/v1/recording",
+    "GET /api/v1/events",
+    "GET /api/v1/session",
     "GET /api/v1/settings",
     "GET /health",
     "GET /metrics",
@@ -37,7 +39,12 @@ WITH_BODY = (
     "POST /api/v1/alarms/acknowledge",
     "POST /api/v1/login",
 )
-WRITES = (*WITH_BODY, "POST /api/v1/batteries/{id}/identify", "DELETE /api/v1/identify")
+WRITES = (
+    *WITH_BODY,
+    "POST /api/v1/batteries/{id}/identify",
+    "DELETE /api/v1/identify",
+    "POST /api/v1/logout",
+)
 ELSEWHERE = (  # with a desk: test_setup.py
     "GET /api/v1/setup",
     "POST /api/v1/setup/scan",

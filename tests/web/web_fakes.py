@@ -1,6 +1,6 @@
 """A daemon that only exists on paper, and a state to show."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import httpx
 
@@ -10,6 +10,7 @@ from phasewise.engine.controls import (
     Health,
     Hold,
     IdentifyError,
+    NotRecordedError,
     NotSavedError,
     OverrideError,
     Saved,
@@ -41,6 +42,8 @@ from phasewise.engine.state import (
     SystemState,
 )
 from phasewise.model import Assignment
+from phasewise.model.event import Started
+from phasewise.store.events import EventPage, EventQuery, KeptEvent
 
 Connect = Callable[..., httpx.AsyncClient]
 """The `connect` fixture."""
@@ -148,6 +151,10 @@ class FakeControls:
         self.broken: Exception | None = None
         self.recorded: list[bytes] | None = [b"first part", b"last part"]
         self.recording_asked_s: list[float] = []
+        self.kept_span: tuple[float, float] | None = (1_780_000_000.0, 1_780_050_000.5)
+        self.stretches_asked: list[tuple[float, float]] = []
+        self.queries: list[EventQuery] = []
+        self.page = EventPage((KeptEvent(7, 1_780_000_000.5, Started(version="1.2.3")),), 7)
 
     def counters(self) -> Counters:
         return Counters(120, 119, 1, 2, {"m1": 40, "m2": 3}, {"m2": 7}, 0.25)
@@ -171,6 +178,23 @@ class FakeControls:
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         self.recording_asked_s.append(seconds)
         return None if self.recorded is None else iter(self.recorded)
+
+    async def recording_between(self, from_utc_s: float, to_utc_s: float) -> AsyncIterator[bytes]:
+        if self.kept_span is None:
+            raise NotRecordedError("Nothing is recorded yet. Ask again in a minute.")
+        self.stretches_asked.append((from_utc_s, to_utc_s))
+        return self._stretch()
+
+    async def _stretch(self) -> AsyncIterator[bytes]:
+        yield b"first chapter"
+        yield b"last chapter"
+
+    async def recorded_span(self) -> tuple[float, float] | None:
+        return self.kept_span
+
+    async def events(self, query: EventQuery) -> EventPage:
+        self.queries.append(query)
+        return self.page
 
     def start_identify(self, battery_id: str) -> None:
         if battery_id not in self.phases:

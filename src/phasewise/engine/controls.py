@@ -1,6 +1,6 @@
 """What a user interface may ask of the running daemon. `app` implements it; `web` only knows this."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from phasewise.engine.ahead import Ahead
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.model import Assignment
+from phasewise.store.events import EventPage, EventQuery
 
 
 class ControlError(Exception):
@@ -30,6 +31,10 @@ class UnknownInputError(ControlError):
 
 class UnknownAlarmError(ControlError):
     """No such alarm stands."""
+
+
+class NotRecordedError(ControlError):
+    """No recording is kept of that time. The text says of which."""
 
 
 class OverrideError(ControlError):
@@ -109,6 +114,18 @@ class Controls(Protocol):
 
     def recording(self, seconds: float) -> Iterator[bytes] | None:
         """A recording of at least the last `seconds`, in parts; None before the first decision."""
+        ...
+
+    async def recording_between(self, from_utc_s: float, to_utc_s: float) -> AsyncIterator[bytes]:
+        """A recording of this stretch of the last days, in parts. Raises NotRecordedError."""
+        ...
+
+    async def recorded_span(self) -> tuple[float, float] | None:
+        """Unix times between which recordings are kept, with gaps; None for nothing."""
+        ...
+
+    async def events(self, query: EventQuery) -> EventPage:
+        """What happened and why, newest first."""
         ...
 
     def start_identify(self, battery_id: str) -> None:

@@ -10,6 +10,7 @@ from phasewise import __version__
 from phasewise.engine.controls import (
     ControlError,
     Controls,
+    NotRecordedError,
     NotSavedError,
     OverrideError,
     SettingsError,
@@ -19,7 +20,7 @@ from phasewise.engine.controls import (
     UnknownStrategyError,
 )
 from phasewise.setup import InvalidError, SetupDesk
-from phasewise.web import alarms, api, outlook
+from phasewise.web import alarms, api, events, outlook, session
 from phasewise.web import settings as settings_routes
 from phasewise.web import setup as setup_routes
 from phasewise.web.access import Access
@@ -29,6 +30,7 @@ from phasewise.web.guard import SECURITY_HEADERS, Guard, problem
 from phasewise.web.stream import StateEncoder
 
 _STATUS_OF: dict[type[ControlError], int] = {
+    NotRecordedError: 404,
     UnknownAlarmError: 404,
     UnknownBatteryError: 404,
     UnknownInputError: 404,
@@ -65,6 +67,7 @@ def create_app(
     app.state.doorkeeper = doorkeeper
     app.include_router(api.router)
     app.include_router(alarms.router)
+    app.include_router(events.router)
     app.include_router(outlook.router)
     app.include_router(settings_routes.router)
     app.include_router(setup_routes.router)
