@@ -40,7 +40,6 @@ from phasewise.config.sources import ForecastConfig, ForecastSection, PricesConf
 from phasewise.config.tariff import tariff_periods
 from phasewise.model import Connection, Regulate, Site
 
-
 HISTORY_SUFFIX = ".history.db"
 """History is kept beside the configuration: `home.yaml`, `home.history.db`."""
 
@@ -349,7 +348,9 @@ class Builder:
         return None if options is None else ForecastConfig(entry["driver"], options)
 
     def _history_path(self, history: HistorySection) -> Path:
-        return self._path.with_suffix(HISTORY_SUFFIX) if history.path is None else self._path.parent / history.path
+        if history.path is None:
+            return self._path.with_suffix(HISTORY_SUFFIX)
+        return self._path.parent / history.path
 
     def _check_history(self, history: HistorySection) -> None:
         path = self._history_path(history)
