@@ -44,6 +44,7 @@ export const shell: typeof English = {
     densities: { normal: "Normal", wall: "Groß, für ein Tablet an der Wand" },
     notify: "Alarme auf diesem Gerät melden",
     notifyHelp: "Solange diese Seite in einem Tab offen ist. Nur Warnungen und Alarme.",
+    notifyUnsupported: "Dieser Browser zeigt keine Mitteilungen von Webseiten.",
     notifyInsecure: "Browser erlauben das nur bei einer Adresse mit HTTPS.",
     notifyDenied: "Dieser Browser darf keine Mitteilungen dieser Seite zeigen. Ändere das im Browser.",
     logout: "Abmelden",

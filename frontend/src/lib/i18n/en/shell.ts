@@ -45,6 +45,7 @@ export const shell = {
     densities: { normal: "Normal", wall: "Large, for a tablet on the wall" },
     notify: "Notify me of alarms on this device",
     notifyHelp: "While this page is open in a tab. Warnings and alarms only.",
+    notifyUnsupported: "This browser shows no notifications of web pages.",
     notifyInsecure: "Browsers allow this only on an address with HTTPS.",
     notifyDenied: "This browser was told not to show notifications of this page. Change that in its settings.",
     logout: "Log out",

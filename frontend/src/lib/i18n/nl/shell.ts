@@ -44,6 +44,7 @@ export const shell: typeof English = {
     densities: { normal: "Normaal", wall: "Groot, voor een tablet aan de muur" },
     notify: "Meld alarmen op dit apparaat",
     notifyHelp: "Zolang deze pagina in een tabblad openstaat. Alleen waarschuwingen en alarmen.",
+    notifyUnsupported: "Deze browser toont geen meldingen van webpagina's.",
     notifyInsecure: "Browsers staan dit alleen toe op een adres met HTTPS.",
     notifyDenied: "Deze browser mag van jou geen meldingen van deze pagina tonen. Wijzig dat in de browser.",
     logout: "Uitloggen",
