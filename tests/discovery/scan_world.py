@@ -105,6 +105,11 @@ async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         await writer.drain()
 
 
+async def floods_when_asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    await floods(reader, writer)
+
+
 async def trickles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     for byte in itertools.cycle(b"/SIM5\r\n1-0:1.7.0(nan"):
         writer.write(bytes([byte]))

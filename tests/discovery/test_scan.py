@@ -17,6 +17,7 @@ from scan_world import (
     announcing,
     answers,
     floods,
+    floods_when_asked,
     hangs_up,
     marstek,
     meter,
@@ -88,7 +89,7 @@ async def _scanned(dev: Path) -> Scanned:
         "trickles": Rude(trickles),
         "http": Rude(talks_http),
         "noise": Rude(answers(random.Random(1).randbytes(300))),
-        "flood-on-request": Rude(answers(b"\x00" * 200_000)),
+        "floods-when-asked": Rude(floods_when_asked),
     }
     async with running(*servers.values()), announcing():
         ports = [server.port for server in servers.values()]
@@ -157,7 +158,7 @@ def test_what_a_battery_says_is_shown(scanned: Scanned) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["zeros", "random", "silent", "hangs-up", "floods", "trickles", "http", "noise", "flood-on-request"],
+    ["zeros", "random", "silent", "hangs-up", "floods", "trickles", "http", "noise", "floods-when-asked"],
 )
 def test_what_is_neither_is_not_called_so(scanned: Scanned, name: str) -> None:
     found = scanned.at(name)

@@ -222,7 +222,9 @@ class SetupDesk:
             raise InvalidError(detail, problems) from error
         try:
             await asyncio.to_thread(write_new, self.file, text)
-        except (AlreadyThereError, NotWritableError) as error:
+        except AlreadyThereError as error:
+            raise NotNowError(f"Nothing was written: {error}. Restart Phasewise to run with it.") from error
+        except NotWritableError as error:
             raise NotNowError(f"Nothing was written: {error}.") from error
         log.info("first configuration written by the user", file=str(self.file), batteries=len(batteries))
         self.written.set()
