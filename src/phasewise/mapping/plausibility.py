@@ -68,15 +68,15 @@ APART_S = 60.0
 """Moves closer together are not independent of each other: a load that pulses makes many of a kind."""
 KEPT = 0.98
 """Each move that counts leaves this much of those before: the picture is that of the last fifty."""
-PROOF = 4.0
-"""How much a warning needs (see `_proof`): odds against chance of e^4, 55 to 1. That takes more than
-2 x PROOF = 8 moves more for another phase than for the configured one.
+PROOF = 3.5
+"""How much a warning needs (see `_proof`): odds against chance of e^3.5, 33 to 1. That takes more than
+2 x PROOF = 7 moves more for another phase than for the configured one.
 
 With the right phase configured, fewer than two moves in a thousand speak for another phase rather than for it
 (tools/plausibility_year.py counts them). Say one in four of those that take sides: the chance that the count
-ever climbs by 8 from nothing is (1/4 : 3/4)^8 = 1.5e-4 (the gambler's ruin). It begins from nothing at a
+ever climbs by 7 from nothing is (1/4 : 3/4)^7 = 4.6e-4 (the gambler's ruin). It begins from nothing at a
 start only; later it has all the moves behind it that spoke for the right phase. Two wrong phases, three
-batteries and a start a week are 312 a year: 0.05 false warnings, at odds that are a hundred times too bad."""
+batteries and a start a week are 312 a year: 0.14 false warnings, at odds that are a hundred times too bad."""
 GOOD_FIT = 0.75
 """The phase that is named instead must show most of the battery's moves, as a true one does (0.9 and more).
 If none does, the readings are later than READING_LATE_S or not to be believed: then nothing can be told."""
