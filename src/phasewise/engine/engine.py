@@ -134,6 +134,7 @@ class Engine:
         self._tasks = []
         await self._release(self._workers.values())
         self._tell(self._clock.utc_s(), Stopped())
+        self.recorder.finish()
         await self._keeper.save(self._memory.quarter)
         await self._meter.close()
         await self.outlook.stop()
