@@ -159,13 +159,14 @@ def test_an_override_is_written_and_nothing_else(before: str, override: Override
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ("override: {hold: {power_w: 5},  # away\n   }\n", "a comment inside, which would be lost"),
-        ("override: &o {hold: {power_w: 5}}\n", "anchor"),
+        ("{id: m1, override: {hold: {power_w: 5},  # away\n   }}\n", "a comment inside, which would be lost"),
+        ("{id: m1, override: &o {hold: {power_w: 5}}}\n", "anchor"),
+        ("id: m1\n  override: &o\n    hold: {power_w: 5}\n", "anchor"),
     ],
 )
 def test_an_override_that_would_cost_something_else_is_refused(entry: str, why: str) -> None:
     with pytest.raises(EditError, match=why):
-        set_battery_override(f"batteries:\n- id: m1\n  {entry}", "m1", Override(), "Europe/Amsterdam")
+        set_battery_override(f"batteries:\n- {entry}", "m1", Override(), "Europe/Amsterdam")
 
 
 REFUSED = {

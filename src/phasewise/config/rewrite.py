@@ -128,7 +128,8 @@ def _mapping_step(now: dict[str, Any], wanted: Mapping[str, Any], path: KeyPath)
 
 def _list_step(now: list[Any], wanted: list[Any], path: KeyPath) -> _Step | None:
     before, after = _ids(now), _ids(wanted)
-    if before and after and [i for i in before if i in after] == [i for i in after if i in before]:
+    in_order = [id_ for id_ in before if id_ in after] == [id_ for id_ in after if id_ in before]
+    if before and after and in_order and not _only_renamed(before, after):
         return _step_by_id(dict(zip(before, now, strict=True)), dict(zip(after, wanted, strict=True)), path)
     first = next((i for i, (a, b) in enumerate(zip(now, wanted, strict=False)) if not same(a, b)), None)
     if first is None:
@@ -155,6 +156,12 @@ def _step_by_id(now: dict[str, Any], wanted: dict[str, Any], path: KeyPath) -> _
             return step
     gone = next((id_ for id_ in now if id_ not in wanted), None)
     return None if gone is None else _Step("remove", (*path, places[gone]))
+
+
+def _only_renamed(before: list[str], after: list[str]) -> bool:
+    """The same entries at the same places, some with a new id."""
+    pairs = list(zip(before, after, strict=False))
+    return len(before) == len(after) and all(old == new or new not in before for old, new in pairs)
 
 
 def _ids(entries: list[Any]) -> list[str]:

@@ -15,7 +15,7 @@ Splice = tuple[int, int, str]
 """Replace the characters from the first index up to the second by this text."""
 
 _COLON = re.compile(r"[ \t]*:")
-_COMMENT = re.compile(r"(?<![^\s\ufeff])#[^\r\n]*")
+_COMMENT = re.compile(r"(?<![^\s\ufeff])#")
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _BLANK = " \t\ufeff"
 """What may stand before the first key of a line; a byte order mark before that of the file."""
@@ -40,11 +40,12 @@ def comments(text: str, root: Node) -> list[tuple[int, int]]:
     spans = _scalar_spans(text, root)
     found, at = [], 0
     for match in _COMMENT.finditer(text):
-        if match.start() < at:
-            continue  # within the comment before: it has a '#' of its own
-        if not any(start <= match.start() < end for start, end in spans):
-            found.append(match.span())
-            at = match.end()
+        begin = match.start()
+        if begin < at or any(start <= begin < end for start, end in spans):
+            continue  # within the comment before, or within a text
+        line_end = _LINE_BREAK.search(text, begin)
+        at = line_end.start() if line_end else len(text)
+        found.append((begin, at))
     return found
 
 
@@ -118,13 +119,16 @@ class Place:
         start, end = self._written_at(path, key, node)
         if isinstance(node, ScalarNode) and node.start_mark.line != node.end_mark.line:
             raise refuse(path, "its text goes over several lines")
-        if key is not None and not self._is_flow and (is_long(value) or _is_list_of_mappings(value)):
+        below = key is not None and (is_long(value) or _is_list_of_mappings(value))
+        if key is not None and below and not self._is_flow:
             return self._unfold(key, start, end, value)
+        piece = inline(value, node.style if isinstance(node, ScalarNode) else None)
         if key is not None and isinstance(node, CollectionNode) and not node.flow_style:
-            return self._fold(key, end, value)
-        if _is_empty(node):
-            return [(start, end, f" {inline(value)}")]
-        return [(start, end, inline(value, node.style if isinstance(node, ScalarNode) else None))]
+            start = self._colon_end(key)
+            piece = f" {piece}"
+        elif _is_empty(node):
+            piece = f" {piece}"
+        return [(start, end, piece), *self._kept(start, end, key or node)]
 
     def _fill(self, key: Node, value: Value) -> list[Splice]:
         """A key without a value: what is long and a section's first keys go below it, the rest behind it."""
@@ -137,26 +141,22 @@ class Place:
 
     def _unfold(self, key: Node, start: int, end: int, value: Value) -> list[Splice]:
         """Instead of what stands behind or below the key, lines below it."""
-        colon = self._colon_end(key)
-        lines = value_lines(value, key.start_mark.column + self._step, self._step)
+        colon, kept = self._colon_end(key), self._kept(start, end, key)
         if _LINE_BREAK.search(self._text, colon, start):
             start_of_line = self._line_start(start)
-            column = start - start_of_line
-            lines = value_lines(value, column, self._step)
-            return [(start_of_line, end, self._newline.join(lines))]
-        return [(colon, end, ""), self._below(end, lines)]
+            lines = value_lines(value, start - start_of_line, self._step)
+            return [(start_of_line, end, self._newline.join(lines)), *kept]
+        lines = value_lines(value, key.start_mark.column + self._step, self._step)
+        at, _, piece = self._below(end, lines)
+        return [(colon, end, ""), (at, at, piece + "".join(comment for _, _, comment in kept))]
 
-    def _fold(self, key: Node, end: int, value: Value) -> list[Splice]:
-        """Instead of the lines below a key, a value behind it; the comments among them stay below."""
-        colon = self._colon_end(key)
-        kept = self._comments_within(colon, end)
-        if not kept:
-            return [(colon, end, f" {inline(value)}")]
-        indent = " " * (key.start_mark.column + self._step)
-        return [
-            (colon, end, f" {inline(value)}"),
-            self._below(end, [indent + comment for comment in kept]),
-        ]
+    def _kept(self, start: int, end: int, beside: Node) -> list[Splice]:
+        """The comments inside of what goes, on lines of their own below it; within braces there are none."""
+        inside = self._comments_within(start, end)
+        if not inside or self._is_flow:
+            return []
+        indent = " " * (beside.start_mark.column + self._step)
+        return [self._below(end, [indent + comment for comment in inside])]
 
     def _comments_within(self, start: int, end: int) -> list[str]:
         return [self._text[a:b] for a, b in comments(self._text, self._root) if start <= a < end]
@@ -345,7 +345,7 @@ class Place:
         if end < begin or node.start_mark.index < begin:
             raise refuse(self._path, _ELSEWHERE)
         if isinstance(node, ScalarNode) and node.style in _BLOCK_TEXT:
-            end = len(self._text[:end].rstrip("\r\n"))
+            end = len(self._text[:end].rstrip())
         return end
 
     @property
