@@ -84,7 +84,7 @@ class Sessions:
         now_s = self._now_s()
         self._sessions = {id_: s for id_, s in self._sessions.items() if s.expires_s > now_s}
         of_role = [id_ for id_, s in self._sessions.items() if s.role is role]
-        for oldest in of_role[: len(of_role) - MAX_SESSIONS + 1]:
+        for oldest in of_role[: max(0, len(of_role) - MAX_SESSIONS + 1)]:
             del self._sessions[oldest]
         id_ = secrets.token_urlsafe(32)
         self._sessions[id_] = _Session(role, now_s + RENEW_S, now_s + SESSION_S)
