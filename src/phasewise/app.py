@@ -53,6 +53,7 @@ from phasewise.engine.controls import (
     UnknownStrategyError,
 )
 from phasewise.engine.engine import Engine
+from phasewise.engine.historian import REGISTERS, Historian, load_means, registers_of
 from phasewise.engine.live import Live
 from phasewise.engine.recordings import Recordings
 from phasewise.engine.state import Counters
@@ -62,15 +63,13 @@ from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Se
 from phasewise.registry import Plugins
 from phasewise.setup import InUse, Mode, SetupDesk
 from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
-from phasewise.store import Writer
+from phasewise.store import History, UnreadableError, Writer
 from phasewise.store.events import EventLog, EventPage, EventQuery
 from phasewise.web import Access, WebServer, create_app
 
 WATCH_S = 1.0
 """How soon a change made by hand is noticed."""
 
-HISTORY_SUFFIX = ".history.db"
-"""What happened in the past is kept beside the configuration too: `home.history.db`."""
 STATE_SUFFIX = ".state.json"
 """What must outlive a restart is kept beside the configuration: `home.yaml`, `home.state.json`."""
 
@@ -164,7 +163,8 @@ class Application:
         self._unsaved_strategy: str | None = None
         """Selected by the user but not in the file: it holds until a save or the next start."""
         self._stopping = asyncio.Event()
-        self.history = Writer(path.with_suffix(HISTORY_SUFFIX))
+        self.history = Writer(config.history.path)
+        self.past = History(config.history.path, lambda: self._config.site.time_zone, clock.utc_s)
         self.event_log = EventLog(self.history)
         self.engine = Engine(
             config.settings(),
@@ -176,13 +176,17 @@ class Application:
             tell=self.event_log.tell,
         )
         self.recordings = Recordings(self.engine.recorder, self.history)
+        self.historian = Historian(
+            lambda: self.engine.outlook.forecast, keep_days=lambda: self._config.history.keep_days
+        )
+        self.history.add_source(self.historian.take)
         self.webhook = Webhook()
         self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
         )
-        web = create_app(self, access=access, setup=self.desk)
+        web = create_app(self, access=access, setup=self.desk, history=self.past)
         self.server = WebServer(web, config.web.host, config.web.port)
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
@@ -200,6 +204,7 @@ class Application:
         await self.webhook.follow(self._config.alarms.webhook)
         await self._follow_submeters(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
+        remembering = asyncio.create_task(self._keep_history(), name="history")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
             ready(self.server.url)
@@ -208,6 +213,7 @@ class Application:
         finally:
             watching.cancel()
             await self.engine.stop()
+            remembering.cancel()
             await asyncio.to_thread(self.history.close)
             await self.webhook.stop()
             self.live.close()
@@ -251,6 +257,31 @@ class Application:
     async def events(self, query: EventQuery) -> EventPage:
         """What happened and why, newest first."""
         return await self.event_log.page(query)
+
+    async def _keep_history(self) -> None:
+        """Follow the state, with what history knows from before the start. Control does not wait for it."""
+        now_s = self._clock.utc_s()
+        try:
+            registers = registers_of(await asyncio.to_thread(self.past.fact, REGISTERS))
+            means = await asyncio.to_thread(load_means, self.past, now_s)
+        except UnreadableError as error:
+            log.warning("history not read", problem=str(error), next="habits are learnt anew")
+        else:
+            self.historian.recall(registers)
+            self.engine.recall_loads(means)
+        await self.historian.follow(self.live)
+
+    def _tell_of_history(self) -> None:
+        """An alarm while history can't be written, and one when its file had to be moved aside."""
+        trouble, moved_to = self.history.trouble, self.history.moved_to
+        for code, problem in (
+            (AlarmCode.HISTORY_NOT_WRITTEN, None if trouble is None else trouble.text),
+            (AlarmCode.HISTORY_DAMAGED, None if moved_to is None else str(moved_to)),
+        ):
+            if problem is None:
+                self.engine.extra_alarms.pop(code, None)
+            else:
+                self.engine.extra_alarms[code] = Alarm(code, Severity.WARNING, None, problem)
 
     def _devices_in_use(self) -> tuple[InUse, ...]:
         """What set-up must leave alone."""
@@ -401,6 +432,7 @@ class Application:
         """Take up changes made by hand; keep the last good ones when an edit is broken."""
         while True:
             await asyncio.sleep(WATCH_S)
+            self._tell_of_history()
             async with self._changing:
                 news = self._watcher.poll()
                 if isinstance(news, Changed):
@@ -424,8 +456,9 @@ class Application:
     async def _use(self, config: Config) -> None:
         """Put a valid configuration into effect, with new drivers only where their part changed."""
         before, self._config = self._config, config
-        if config.web != before.web:
-            alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, "web")
+        if config.web != before.web or config.history.path != before.history.path:
+            changed = "web" if config.web != before.web else "history.path"
+            alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, changed)
             self.engine.extra_alarms[AlarmCode.CONFIG_RESTART_NEEDED] = alarm
         if (config.prices, config.forecast, config.site.time_zone) != (
             before.prices,

@@ -358,6 +358,10 @@ class Engine:
         log.info("input", name=name, on=on, expires_s=expires_s)
         self._cycle(grid_is_new=False)
 
+    def recall_loads(self, means: Iterable[tuple[float, float]]) -> None:
+        """What the house drew before the start: begins of quarter hours, and means in W without panels."""
+        self._habit.recall(means, self._clock.utc_s(), self.settings.site.time_zone)
+
     def ahead(self) -> Ahead:
         """What is known of today and tomorrow; the same answer for AHEAD_S while the settings stay."""
         now_s = self._clock.now_s()

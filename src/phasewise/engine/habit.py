@@ -1,7 +1,7 @@
-"""What the house usually draws, learnt while control runs. Kept in memory only: a restart begins anew."""
+"""What the house usually draws, learnt while control runs, and at the start from what history has of it."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from phasewise.model.forecast import ForecastInterval
@@ -44,6 +44,16 @@ class Habit:
             del self._means[min(self._means)]
         if not 0.0 <= utc_s - self._made_utc_s < RENEW_S:
             self._renew(utc_s, time_zone)
+
+    def recall(self, means: Iterable[tuple[float, float]], utc_s: float, time_zone: str) -> None:
+        """What is known of the past: begins of quarter hours and mean loads in W, without panels.
+
+        What was seen since the start counts more.
+        """
+        known = {start_s: (mean_w, round(min(QUARTER_S, utc_s - start_s))) for start_s, mean_w in means}
+        recent = sorted({**known, **self._means}.items())[-_QUARTERS:]
+        self._means = dict(recent)
+        self._renew(utc_s, time_zone)
 
     def _renew(self, utc_s: float, time_zone: str) -> None:
         profile = learn_profile([(at_s, mean_w) for at_s, (mean_w, _) in self._means.items()], time_zone)

@@ -16,10 +16,11 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from phasewise.engine.habit import KEEP_DAYS
 from phasewise.engine.live import Live
 from phasewise.engine.state import SystemState
 from phasewise.model.forecast import ForecastInterval
-from phasewise.store import Job, Run, energy, series, write_runs
+from phasewise.store import History, Job, Run, energy, series, write_runs
 
 HOLD_S = 10.0
 """A state comes at least every 2.5 s; when it takes longer the daemon, or its clock, stood still."""
@@ -66,16 +67,19 @@ class Historian:
         forecast: Callable[[], Sequence[ForecastInterval]],
         *,
         keep_days: Callable[[], float],
-        registers: Registers | None = None,
     ) -> None:
-        """`forecast`: of the panels, now. `registers`: the last ones known from before the start."""
+        """`forecast`: of the panels, now. `keep_days`: how long seconds are kept, now."""
         self._forecast = forecast
         self._keep_days = keep_days
-        self._registers = registers
+        self._registers: Registers | None = None
         self._last: _Moment | None = None
         self._seconds = _Seconds()
         self._lock = threading.Lock()
         self._added: defaultdict[tuple[int, str], float] = defaultdict(float)
+
+    def recall(self, registers: Registers | None) -> None:
+        """The registers as they were last seen before the start: what the meter counted since is not lost."""
+        self._registers = registers
 
     async def follow(self, live: Live) -> None:
         """Until cancelled, or the stream ends."""
@@ -328,3 +332,19 @@ def registers_of(fact: str | None) -> Registers | None:
         return None if fact is None else msgspec.json.decode(fact, type=Registers)
     except msgspec.MsgspecError:
         return None
+
+
+def load_means(past: History, now_s: float) -> list[tuple[float, float]]:
+    """What the house drew in the last weeks, without panels: quarter hours and means in W, for `Habit`.
+
+    What was expected of the panels stands for what they gave, as it does while the habit is learnt.
+    Raises UnreadableError.
+    """
+    names = (series.LOAD, series.PV_FORECAST)
+    found = past.quarters(now_s - KEEP_DAYS * 86_400.0, now_s, names)
+    loads_w, suns_w = (found.series[name].mean for name in names)
+    return [
+        (float(start), load_w + (sun_w or 0.0))
+        for start, load_w, sun_w in zip(found.time, loads_w, suns_w, strict=True)
+        if load_w is not None
+    ]

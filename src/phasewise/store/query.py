@@ -107,10 +107,11 @@ class _Bins:
 class History:
     """The past, for everybody who wants to look at it. All methods block: call them in a thread."""
 
-    def __init__(self, path: Path, time_zone: Callable[[], str]) -> None:
-        """`time_zone`: of the site, by which days begin."""
+    def __init__(self, path: Path, time_zone: Callable[[], str], now: Callable[[], float]) -> None:
+        """`time_zone`: of the site, by which days begin. `now`: as Unix time."""
         self._path = path
         self._time_zone = time_zone
+        self.now = now
 
     @property
     def zone(self) -> ZoneInfo:
@@ -124,6 +125,11 @@ class History:
             if db is not None:
                 step_s = max(step_s, _finest_kept(db, begin, step_s))
             return _curves(db, begin, end, step_s, names)
+
+    def quarters(self, begin: float, end: float, names: Sequence[str]) -> Curves:
+        """By quarter hours. Raises UnreadableError."""
+        with self._reading() as db:
+            return _curves(db, begin, end, QUARTERS.step_s, names)
 
     def csv(self, begin: float, end: float, points: int, names: Sequence[str]) -> Iterator[str]:
         """The same as lines of a file, in parts. The step is settled at the first. Raises UnreadableError."""

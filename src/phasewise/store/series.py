@@ -8,6 +8,16 @@ TOTAL, LOAD, PV, EV, PV_FORECAST = "grid.total_w", "load_w", "pv_w", "ev_w", "pv
 BUY, SELL = "price.buy_eur_kwh", "price.sell_eur_kwh"
 OF_PHASE = ("power_w", "current_a", "voltage_v", "limit_lo_w", "limit_hi_w")
 OF_BATTERY = ("power_w", "setpoint_w", "soc_pct", "temperature_c")
+PHASES = ("L1", "L2", "L3")
+
+USUAL = (TOTAL, LOAD, PV, EV, *(f"{phase}.power_w" for phase in PHASES))
+"""What is shown where nobody says what."""
+KINDS = (
+    *(TOTAL, LOAD, PV, EV, PV_FORECAST, BUY, SELL),
+    *(f"L1.{field}" for field in OF_PHASE),
+    *(f"battery.ID.{field}" for field in OF_BATTERY),
+)
+"""All there are, for people."""
 
 _PARTS: dict[str, tuple[int, str]] = {
     "_w": (1, "W"),

@@ -22,7 +22,7 @@ BATCH_S = 8.0
 """A killed process loses at most this and the second that runs: less than 10 s."""
 QUEUE_JOBS = 1000
 """Two hours of batches: time to make room on a disk. Six batteries take some MB for it."""
-CLOSE_S = 5.0
+CLOSE_S = 2.0
 """The last batch gets so long when Phasewise ends; it takes milliseconds unless the disk is stuck."""
 
 Job = Callable[[sqlite3.Connection], None]
@@ -57,6 +57,12 @@ class Trouble(Struct, frozen=True):
     """Records that wait in memory."""
     lost: int
     """Records that were given up since the trouble began, the oldest first."""
+
+    @property
+    def text(self) -> str:
+        """All of it, for people."""
+        given_up = f"; {self.lost} given up" if self.lost else ""
+        return f"{self.problem} ({self.waiting} records wait in memory{given_up})"
 
 
 class Writer:

@@ -20,7 +20,9 @@ from phasewise.engine.controls import (
     UnknownStrategyError,
 )
 from phasewise.setup import InvalidError, SetupDesk
+from phasewise.store import History, UnreadableError
 from phasewise.web import alarms, api, events, outlook, session
+from phasewise.web import history as history_routes
 from phasewise.web import settings as settings_routes
 from phasewise.web import setup as setup_routes
 from phasewise.web.access import Access
@@ -50,11 +52,12 @@ def create_app(
     *,
     access: Access,
     setup: SetupDesk | None = None,
+    history: History | None = None,
     static_dir: Path = STATIC_DIR,
 ) -> FastAPI:
     """The whole HTTP side of a daemon. `static_dir` holds the built dashboard, or nothing yet.
 
-    `controls`: None during set-up, when there is nothing to control.
+    `controls`: None during set-up, when there is nothing to control. `history`: None where none is kept.
     """
     doorkeeper = Doorkeeper(access)
     # Interactive docs are off: they load scripts from elsewhere, and a home may be offline.
@@ -63,11 +66,13 @@ def create_app(
     )
     app.state.controls = controls
     app.state.setup = setup
+    app.state.history = history
     app.state.encoder = StateEncoder()
     app.state.doorkeeper = doorkeeper
     app.include_router(api.router)
     app.include_router(alarms.router)
     app.include_router(events.router)
+    app.include_router(history_routes.router)
     app.include_router(outlook.router)
     app.include_router(settings_routes.router)
     app.include_router(setup_routes.router)
@@ -77,6 +82,8 @@ def create_app(
     app.add_exception_handler(ControlError, _not_done)
     app.add_exception_handler(SettingsError, settings_routes.wrong_settings)
     app.add_exception_handler(InvalidError, setup_routes.invalid)
+    app.add_exception_handler(history_routes.RefusedError, history_routes.refused)
+    app.add_exception_handler(UnreadableError, history_routes.unreadable)
     app.add_exception_handler(Exception, _broken)
     if controls is None:
         app.add_middleware(setup_routes.SetupGate)
