@@ -457,8 +457,8 @@ class Application:
         """Put a valid configuration into effect, with new drivers only where their part changed."""
         before, self._config = self._config, config
         if config.web != before.web or config.history.path != before.history.path:
-            changed = "web" if config.web != before.web else "history.path"
-            alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, changed)
+            where = "web" if config.web != before.web else "history.path"
+            alarm = Alarm(AlarmCode.CONFIG_RESTART_NEEDED, Severity.INFO, None, where)
             self.engine.extra_alarms[AlarmCode.CONFIG_RESTART_NEEDED] = alarm
         if (config.prices, config.forecast, config.site.time_zone) != (
             before.prices,
