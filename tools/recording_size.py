@@ -1,6 +1,6 @@
 """How large recordings are on disk: `python tools/recording_size.py [HOURS]`.
 
-Six batteries on three phases, a meter at 1 Hz, a busy simulated household; everything on that reads the mapping.
+Six batteries on three phases, a meter at 1 Hz, a simulated household; everything on that reads the mapping.
 """
 
 import sys
@@ -79,10 +79,11 @@ def main(hours: float) -> None:
         noise_w=5.0,
     )
     ClosedLoop(house, ids, recording, site=recording.settings.site).run(hours * 3600.0)
-    scale = 24.0 / hours / 1e6
-    print(f"{recording.chapters} chapters; a day: {recording.raw_bytes * scale:.0f} MB in memory,")
-    print(f"{recording.packed_bytes * scale:.1f} MB on disk; {recording.packed_bytes / recording.chapters / 1e3:.1f}")
-    print(f"kB a chapter, packed in {recording.pack_s / recording.chapters * 1e3:.1f} ms")
+    scale, chapters = 24.0 / hours / 1e6, recording.chapters
+    raw_mb, packed_mb = recording.raw_bytes * scale, recording.packed_bytes * scale
+    print(f"a day: {raw_mb:.0f} MB in memory, {packed_mb:.1f} MB on disk")
+    size_kb, pack_ms = recording.packed_bytes / chapters / 1e3, recording.pack_s / chapters * 1e3
+    print(f"a chapter: {size_kb:.1f} kB on disk, packed in {pack_ms:.1f} ms")
 
 
 if __name__ == "__main__":
