@@ -238,7 +238,7 @@ def test_a_key_inside_a_list_inside_a_mapping() -> None:
 
 # Generated files: a template with the place of the phase known by construction.
 
-unhurried = settings(deadline=None, max_examples=100)  # pure-Python YAML, on machines that do other work too
+unhurried = settings(deadline=None, max_examples=40)  # pure-Python YAML, on machines that do other work too
 MARK = "\N{PLACE OF INTEREST SIGN}"
 comments = st.sampled_from(["", " # c", "   # phase: L3", "  ", " #\ttab, ü, {[:"])
 blank_lines = st.sampled_from(["", "\n", "# about: {nothing}\n", "  \n", "    # phase: L1\n\n"])

@@ -63,7 +63,7 @@ def changes(draw: st.DrawFn, said: dict[str, Any]) -> tuple[dict[str, Any], list
         elif kind == "remove" and len(wanted) > 1:
             del here[path[-1]]
         elif isinstance(here, list):
-            here.insert(path[-1], draw(values))
+            here.insert(int(path[-1]), draw(values))
         else:
             path = (*path[:-1], draw(st.sampled_from(KEYS)))
             here[path[-1]] = draw(values)

@@ -70,7 +70,7 @@ class Text:
             self.comments += 1
             about = self.some("x", "a: b", "'", "{", "# #")
             return f" {self.some('', ' ', '  ')}# c{self.comments}. {about}"
-        return self.some("", "", " ")
+        return str(self.some("", "", " "))
 
     def between(self, path: Path) -> None:
         """Lines that say nothing."""
@@ -90,7 +90,8 @@ class Text:
             self.between(path)
 
     def key(self, key: str) -> str:
-        return self.some(key, json.dumps(key), f"'{key}'") + self.some("", "", "", " ") + ":"
+        written = self.some(key, json.dumps(key), f"'{key}'")
+        return f"{written}{self.some('', '', '', ' ')}:"
 
     def pair(self, head: str, value: Any, column: int, path: Path) -> None:
         anchor = self.anchor(value)
@@ -149,7 +150,8 @@ class Text:
         if not self.tame and self.some(True, False, False, False):
             gap = "," + self.comment() + "\n" + " " * 12
         edge = self.some("", " ")
-        return left + edge + gap.join(inner) + (self.some("", ",") if inner else "") + edge + right
+        comma = self.some("", ",") if inner else ""
+        return f"{left}{edge}{gap.join(inner)}{comma}{edge}{right}"
 
     def scalar(self, value: Any) -> str:
         if value is None:

@@ -207,7 +207,7 @@ def _decorate(schema: _Schema, path: _Path) -> None:
         schema["x-advanced"] = True
     if any(path[: len(of)] == of for of in _RESTART):
         schema["x-restart"] = True
-    if is_secret(path):
+    if is_secret(path) or is_secret((*path, "any")):  # such as each of the headers
         schema["x-secret"] = True
     if path[:2] == ("control", "priority"):
         schema.setdefault("items", {})["x-format"] = "battery-id"
@@ -218,9 +218,10 @@ def _decorate(schema: _Schema, path: _Path) -> None:
 
 def _decorate_inside(schema: _Schema, path: _Path) -> None:
     unit = _unit(path)
-    forms = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    if "items" in schema:
-        forms += [schema["items"], *schema["items"].get("oneOf", ())]
+    if "anyOf" in schema:
+        schema["anyOf"] = [inner for form in schema["anyOf"] for inner in form.get("oneOf", [form])]
+    items = schema.get("items", {})
+    forms = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()), items, *items.get("oneOf", ())]
     for form in forms:
         if unit is not None and form.get("type") in {"number", "integer"}:
             schema["x-unit"] = unit

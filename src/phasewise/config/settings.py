@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from phasewise.config.build import Builder
 from phasewise.config.check import Checker, model_in
-from phasewise.config.document import EXACT_INTEGERS, Document, parse
+from phasewise.config.document import EXACT_INTEGERS, Document, Place, parse
 from phasewise.config.errors import ConfigError, KeyPath, key_text
 from phasewise.config.form import LISTS, SECTIONS, Entries, driver_entries
 from phasewise.config.load import parse_config
@@ -99,11 +99,19 @@ def with_changes(text: str, path: Path, registry: Registry, changes: Sequence[Ch
     wanted = _applied(before, changes)
     try:
         # Before the text is touched: a wrong value is told apart from a place that can't be edited.
-        document = Document(str(path), node, wanted)
+        document = Document(str(path), node, wanted, dict.fromkeys(_places(wanted, ()), Place(1, 1)))
         Builder(wanted, path, registry, Checker(document)).config()
     except ConfigError as error:
         raise WrongSettingsError(_wrong(error, wanted)) from error
     return rewrite(text, wanted)
+
+
+def _places(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Of everything that is there; a problem is told of the nearest of them."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(_list(value))
+    for part, item in inner:
+        yield from _places(item, (*path, part))
 
 
 def _wrong(error: ConfigError, plain: Mapping[str, Any]) -> tuple[Wrong, ...]:
@@ -272,7 +280,7 @@ def _around(wanted: dict[str, Any], path: KeyPath, *, make: bool) -> Any:
             if not make:
                 return None
             child = [] if isinstance(following, int) else {}
-            _put(here, (part,), child, remove=False)
+            _set(here, part, child)
         here = child
     _check_fits(here, path[-1])
     return here
@@ -299,11 +307,15 @@ def _put(here: Any, path: KeyPath, value: Any, *, remove: bool) -> None:
         if there:
             del here[last]
         return
-    value = unmasked(value, here[last] if there else None, path)
-    if isinstance(here, list) and not there:
+    _set(here, last, unmasked(value, here[last] if there else None, path))
+
+
+def _set(here: Any, part: Any, value: Any) -> None:
+    """In a mapping or list that fits."""
+    if isinstance(here, list) and part == len(here):
         here.append(value)
     else:
-        here[last] = value
+        here[part] = value
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -54,7 +54,7 @@ def value_lines(value: Value, column: int, step: int) -> list[str]:
     if isinstance(value, Mapping):
         return [line for key, item in value.items() for line in key_lines(key, item, column, step)]
     if isinstance(value, list | tuple):
-        return [line for item in value for line in item_lines(item, column, STEP, step)]
+        return [line for item in value for line in item_lines(item, column, STEP, step, spread=True)]
     return [" " * column + inline(value)]
 
 
