@@ -25,6 +25,7 @@ from phasewise.registry import load_plugins
 from phasewise.sim.drivers import FastClock
 
 PLUGINS = load_plugins()
+METER = "tcp://127.0.0.1:1"
 URLS = dict.fromkeys(("garage", "attic", "shed"), "modbus-tcp://127.0.0.1:1?unit=1")
 
 
@@ -48,7 +49,7 @@ async def running(
 ) -> AsyncIterator[tuple[Application, Path, InProcess]]:
     """The demo house in process, sixty times as fast."""
     path = folder / "home.yaml"
-    path.write_text(CONFIG.format(meter="tcp://127.0.0.1:1", port=port, **URLS), encoding="utf-8")
+    path.write_text(CONFIG.format(meter=METER, roof=METER, port=port, **URLS), encoding="utf-8")
     clock = FastClock(speed, utc_s=1_700_000_000.0)
     devices = InProcess(PLUGINS, clock)
     app = Application(path, PLUGINS, clock=clock, devices=devices)

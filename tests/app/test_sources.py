@@ -17,6 +17,7 @@ from phasewise.sim.drivers import FastClock
 
 PLUGINS = load_plugins()
 NOW_UTC_S = datetime(2026, 11, 23, 11, 5, tzinfo=UTC).timestamp()
+METER = "tcp://127.0.0.1:1"
 URLS = dict.fromkeys(("garage", "attic", "shed"), "modbus-tcp://127.0.0.1:1?unit=1")
 PRICES = """
 prices:
@@ -39,7 +40,7 @@ def rows(name: str, value: Callable[[int], float]) -> str:
 @asynccontextmanager
 async def running(folder: Path, port: int, extra: str) -> AsyncIterator[tuple[Application, Path]]:
     path = folder / "home.yaml"
-    path.write_text(CONFIG.format(meter="tcp://127.0.0.1:1", port=port, **URLS) + extra, encoding="utf-8")
+    path.write_text(CONFIG.format(meter=METER, roof=METER, port=port, **URLS) + extra, encoding="utf-8")
     (folder / "prices.csv").write_text(rows("price", lambda h: 100.0 + h))
     (folder / "sun.csv").write_text(rows("power", lambda h: 1000.0 if h % 24 == 12 else 0.0))
     clock = FastClock(60.0, utc_s=NOW_UTC_S)
@@ -93,7 +94,7 @@ async def test_a_source_that_fails_is_said_and_control_goes_on(tmp_path: Path, u
         assert prices.stale
         assert (prices.until, prices.buy_eur_kwh, prices.sell_eur_kwh) == (None, None, None)
         assert prices.problem is not None
-        assert "nowhere.csv cannot be read: No such file" in prices.problem
+        assert "nowhere.csv cannot be read: No such file" in str(prices.problem)
         before = app.counters().decisions
         await until(lambda: app.counters().decisions > before + 20)
 

@@ -44,7 +44,7 @@ def test_finds_the_phase_and_goes_on_as_before(play: Play, battery_id: str, phas
         assert (state.state, state.outcome, state.configured, state.matches) == ("done", phase, phase, True)
         assert state.confidence > 0.9
         assert state.phases[phase].fit > 0.95
-        assert "That is how it is configured." in state.text
+        assert "That is how it is configured." in str(state.text)
         assert rig.engine.settings is before
         await rig.wait(25)
         assert abs(rig.total_w()) < 100
@@ -64,7 +64,7 @@ def test_a_wrong_assignment_is_said_and_not_changed(play: Play) -> None:
         rig.engine.start_identify("m1")
         state = await finished(rig)
         assert (state.outcome, state.configured, state.matches) == ("L1", "L3", False)
-        assert "change it to L1 if you agree" in state.text
+        assert "change it to L1 if you agree" in str(state.text)
         assert rig.battery("m1").phase == "L3"
 
     play(scenario)
@@ -161,7 +161,7 @@ def test_an_overloaded_phase_ends_it_within_a_telegram(play: Play) -> None:
         rig.loads_w[2] = 6500
         await rig.wait(3)
         assert (shown(rig).state, shown(rig).code) == ("aborted", "overload")
-        assert "L3 carries" in shown(rig).text
+        assert "L3 carries" in str(shown(rig).text)
         await rig.wait(20)
         assert abs(rig.total_w()) < 100
 
@@ -195,7 +195,7 @@ def test_a_battery_that_does_not_obey_is_said(play: Play, fault: BatteryFault, c
         rig.engine.start_identify("m1")
         state = await finished(rig)
         assert (state.state, state.code) == ("aborted", code)
-        assert "Aborted. The battery" in state.text
+        assert "Aborted. The battery" in str(state.text)
 
     play(scenario)
 

@@ -45,7 +45,7 @@ def test_a_wrong_phase_is_said_and_not_changed(play: Play) -> None:
         assert mapping is not None
         assert (mapping.fits_best, mapping.doubtful) == ("L1", True)
         assert mapping.confidence > 0.99
-        assert "seen on L1 " in mapping.evidence
+        assert "seen on L1 " in str(mapping.evidence)
         assert rig.battery("m1").phase == "L2"
         assert rig.battery("m2").mapping is None
 

@@ -16,7 +16,7 @@ from phasewise.model.forecast import ForecastInterval
 from phasewise.model.prices import MarketPrice, covered_until
 from phasewise.sources.base import SourceUnreachable
 from phasewise.sources.days import local_day
-from phasewise.sources.schedule import FORECAST, PRICES, Schedule, merge
+from phasewise.sources.schedule import FORECAST, PRICES, Problem, Schedule, merge
 
 HOUR = 3600.0
 
@@ -158,9 +158,7 @@ def test_while_the_source_fails_what_is_known_stays_and_the_pauses_grow() -> Non
         before = world.known
         await world.until("2026-11-23 23:59")
         assert world.known is before
-        assert world.schedule.problem == (
-            "No new prices: the service can't be reached. Asked again in 30 min."
-        )
+        assert world.schedule.problem == Problem("prices", "the service can't be reached", 1800.0)
         await world.until("2026-11-24 23:00")
         assert [p.start_utc_s for p in world.known] == whole(date(2026, 11, 24)), "to the end of their day"
         await world.until("2026-11-25 00:01")
@@ -184,7 +182,7 @@ def test_a_source_with_a_fault_is_said_and_asked_again(error: Exception) -> None
         world.error = error
         await world.until("2026-11-23 10:00:30")
         assert world.schedule.problem is not None
-        assert type(error).__name__ in world.schedule.problem
+        assert type(error).__name__ in (world.schedule.problem.why or "")
         world.error = None
         await world.until("2026-11-23 10:05")
         assert world.known
@@ -196,9 +194,7 @@ def test_a_source_with_a_fault_is_said_and_asked_again(error: Exception) -> None
 def test_a_source_that_never_answers_is_given_up() -> None:
     async def scenario(world: World) -> None:
         await world.until("2026-11-23 10:02:30")
-        assert (
-            world.schedule.problem == "No new prices: there was no answer within 120 s. Asked again in 1 min."
-        )
+        assert world.schedule.problem == Problem("prices", "there was no answer within 120 s", 60.0)
 
     class Hanging(World):
         async def fetch(self, now_utc_s: float) -> tuple[MarketPrice, ...]:
@@ -211,7 +207,7 @@ def test_a_source_that_never_answers_is_given_up() -> None:
 def test_a_source_that_knows_nothing_of_now_is_said() -> None:
     async def scenario(world: World) -> None:
         await world.until("2026-11-23 10:01")
-        assert world.schedule.problem == "The source has no prices for now. Asked again in 10 min."
+        assert world.schedule.problem == Problem("prices", None, 600.0)
         assert world.seen == []
 
     class Empty(World):

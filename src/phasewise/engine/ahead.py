@@ -170,7 +170,7 @@ def _prices(
         actions = {step.end_utc_s: _action(step) for step in planned}
         marks = [actions.get(price.end_utc_s) for price in snapshot.prices]
     elif runs("dynamic", settings):
-        marks = list(_paired(snapshot.prices, settings))
+        marks = good_for(snapshot.prices, settings)
     return tuple(
         PriceAhead(
             iso(price.start_utc_s),
@@ -183,7 +183,8 @@ def _prices(
     )
 
 
-def _paired(prices: tuple[PriceInterval, ...], settings: Settings) -> Iterator[str | None]:
+def good_for(prices: tuple[PriceInterval, ...], settings: Settings) -> list[str | None]:
+    """What each interval is good for, by pairs: charge, discharge, pv or None."""
     options = settings.control.dynamic
     chosen = {
         Mark.CHEAP: options.cheap,
@@ -196,8 +197,8 @@ def _paired(prices: tuple[PriceInterval, ...], settings: Settings) -> Iterator[s
         max_expensive_h=options.max_expensive_h,
         sells=options.expensive == SELL,
     )
-    for mark in pairs(prices, settings.site.time_zone, of_day):
-        yield _GOOD_FOR.get(chosen[mark])
+    marks = pairs(prices, settings.site.time_zone, of_day)
+    return [_GOOD_FOR.get(chosen[mark]) for mark in marks]
 
 
 def day_part(utc_s: float, settings: Settings) -> tuple[float, float, str]:
@@ -229,8 +230,8 @@ def _stretches(utc_s: float, settings: Settings) -> Iterator[tuple[float, float,
                 cuts.add(at.timestamp())
     found: list[tuple[float, str]] = []
     for cut_s in sorted(cut_s for cut_s in cuts if begin_s <= cut_s < end_s):
-        window = window_at(options.windows, cut_s, settings.site.time_zone)
-        strategy = options.default if window is None else window.strategy
+        here = window_at(options.windows, cut_s, settings.site.time_zone)
+        strategy = options.default if here is None else here.strategy
         if not found or found[-1][1] != strategy:
             found.append((cut_s, strategy))
     ends_s = [start_s for start_s, _ in found[1:]] + [end_s]

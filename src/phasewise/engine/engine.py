@@ -19,6 +19,7 @@ from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.events import EventWatch, Now, Sink, told_to_nobody
+from phasewise.engine.goal import goal_state
 from phasewise.engine.habit import Habit
 from phasewise.engine.identification import Identification
 from phasewise.engine.inputs import Inputs
@@ -29,6 +30,7 @@ from phasewise.engine.publish import alarm_states, system_state
 from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeters
+from phasewise.engine.summary import CONTROL_FAILED, Scene, Spans, summary
 from phasewise.mapping import plausibility
 from phasewise.model import (
     Alarm,
@@ -106,6 +108,7 @@ class Engine:
         self._events = EventWatch(tell)
         self._identification = Identification()
         self._inputs = Inputs()
+        self._spans = Spans()
         self._ahead: tuple[float, Settings, Ahead] | None = None
         self._habit = Habit()
         self._last_logged: dict[str, float] = {}
@@ -245,7 +248,8 @@ class Engine:
         standing = self._book.update((alarm, *self._alarms(snapshot)), snapshot.utc_s)
         if self.live.current is not None:
             shown = alarm_states(standing, self.settings)
-            self.live.publish(msgspec.structs.replace(self.live.current, alarms=shown))
+            state = msgspec.structs.replace(self.live.current, alarms=shown, summary=CONTROL_FAILED)
+            self.live.publish(state)
         try:
             self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
         except Exception:  # what is told must never decide over what is controlled
@@ -297,10 +301,22 @@ class Engine:
                 outlook=self.outlook,
                 inputs=self._inputs.state(self.settings, snapshot.time_s),
                 submeters=self.submeters,
+                goal=goal_state(snapshot, self.settings, self._memory),
+                summary=summary(self._scene(snapshot, decision)),
             )
         )
         self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
         self._events.decided(Now(snapshot, self.settings, decision, self._memory, identify))
+
+    def _scene(self, snapshot: Snapshot, decision: Decision) -> Scene:
+        return Scene(
+            snapshot,
+            self.settings,
+            decision,
+            notes=self._memory.notes,
+            identifying=self._identification.running,
+            until=self._spans.until(snapshot, self.settings, decision.executing),
+        )
 
     def _alarm_changed(self, standing: Standing) -> None:
         for listener in self.alarm_listeners:

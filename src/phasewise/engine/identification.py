@@ -2,8 +2,10 @@
 
 from phasewise.engine.controls import IdentifyError
 from phasewise.engine.state import IdentifyPhaseState, IdentifySampleState, IdentifyState
+from phasewise.explain import Identification as Words
+from phasewise.explain import Text, identify_text
 from phasewise.mapping import identify
-from phasewise.mapping.evidence import Evidence, Finding
+from phasewise.mapping.evidence import Evidence
 from phasewise.mapping.identify import CYCLES_LEAST, CYCLES_MOST, IdentifyRun, Refusal, Stage
 from phasewise.model import Settings, Snapshot
 
@@ -57,6 +59,11 @@ class Identification:
         self._effective = effective
         return effective
 
+    @property
+    def running(self) -> str | None:
+        """The battery whose phase is being identified now."""
+        return self._run.battery_id if self._run is not None and self._run.stage is Stage.RUNNING else None
+
     def state(self, settings: Settings) -> IdentifyState | None:
         """As shown; None without a run."""
         return None if self._run is None else identify_state(self._run, settings)
@@ -72,7 +79,7 @@ def identify_state(run: IdentifyRun, settings: Settings) -> IdentifyState:
         battery_id=run.battery_id,
         state=run.stage.value,
         code=run.code,
-        text=_text(run, evidence, configured, settings),
+        text=Text(identify_text, _words(run, evidence, configured, settings)),
         cycle=run.cycle,
         progress=round(run.progress, 2),
         outcome=evidence.outcome.value if done else "unclear",
@@ -107,48 +114,19 @@ def _name(battery_id: str, settings: Settings) -> str:
     return next((b.name for b in settings.batteries if b.id == battery_id), battery_id)
 
 
-def _text(run: IdentifyRun, evidence: Evidence, configured: str | None, settings: Settings) -> str:
-    if run.stage is Stage.ABORTED:
-        return f"Aborted. {run.detail}"
-    if run.stage is Stage.RUNNING:
-        return _running_text(run)
-    name, of = _name(run.battery_id, settings), f"{evidence.agreeing} of {len(evidence.expected_w)} steps"
-    if evidence.finding is Finding.NO_REACTION:
-        return (
-            f"No phase reacts to {name}, in {of}: it is not behind this meter, or does not do what it says. "
-            "See where it is plugged in."
-        )
-    if evidence.finding is Finding.INVERTED and evidence.inverted is not None:
-        return (
-            f"{_where(evidence.inverted.value)} reacts to {name} the wrong way round, in {of}: it charges "
-            "when it says that it discharges. Do not use it before the sign is right; check its driver."
-        )
-    if evidence.finding is not None:
-        return (
-            f"It is not clear after {run.cycle} cycles: too much else was switched meanwhile. "
-            "Try again when the house is quiet."
-        )
-    return f"{_where(evidence.outcome.value)} followed {name} in {of}. {_compared(evidence, configured)}"
-
-
-def _running_text(run: IdentifyRun) -> str:
-    if not run.levels:
-        return "All batteries are brought to rest."
-    if run.cycle <= CYCLES_LEAST:
-        return f"Cycle {run.cycle} of {CYCLES_LEAST}: watching which phase follows."
-    return f"Not clear yet: cycle {run.cycle} of at most {CYCLES_MOST}."
-
-
-def _where(outcome: str) -> str:
-    return "Each phase, with a third," if outcome == "three-phase" else outcome
-
-
-def _compared(evidence: Evidence, configured: str | None) -> str:
-    found = evidence.outcome.value
-    if found == configured:
-        return "That is how it is configured."
-    if configured is None:
-        return "The battery is not in the configuration any more."
-    if configured == "unassigned":
-        return f"It has no phase yet: set it to {found} if you agree."
-    return f"It is configured as {configured}: change it to {found} if you agree."
+def _words(run: IdentifyRun, evidence: Evidence, configured: str | None, settings: Settings) -> Words:
+    """The facts that the text is made of."""
+    return Words(
+        name=_name(run.battery_id, settings),
+        stage=run.stage.value,
+        code=run.code,
+        detail=run.detail,
+        cycle=run.cycle,
+        least=CYCLES_LEAST,
+        most=CYCLES_MOST,
+        steps=len(evidence.expected_w),
+        agreeing=evidence.agreeing,
+        outcome=evidence.outcome.value,
+        inverted=None if evidence.inverted is None else evidence.inverted.value,
+        configured=configured,
+    )

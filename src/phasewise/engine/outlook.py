@@ -2,6 +2,7 @@
 
 import asyncio
 
+from phasewise.explain import Text, source_text
 from phasewise.model.forecast import ForecastInterval
 from phasewise.model.prices import MarketPrice, PriceInterval, TariffPeriod
 from phasewise.sources.base import ForecastSource, PriceSource
@@ -24,9 +25,10 @@ class Outlook:
         return self._price_schedule is not None
 
     @property
-    def price_problem(self) -> str | None:
+    def price_problem(self) -> Text | None:
         """What is wrong with the source of prices, as a sentence."""
-        return None if self._price_schedule is None else self._price_schedule.problem
+        problem = None if self._price_schedule is None else self._price_schedule.problem
+        return None if problem is None else Text(source_text, problem.what, problem.why, problem.again_s)
 
     async def follow(
         self,

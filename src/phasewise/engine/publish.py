@@ -13,6 +13,7 @@ from phasewise.engine.outlook import Outlook
 from phasewise.engine.state import (
     AlarmState,
     BatteryState,
+    GoalState,
     GridState,
     HoldState,
     IdentifyState,
@@ -24,13 +25,14 @@ from phasewise.engine.state import (
     ProtectionState,
     QuarterState,
     ReasonState,
+    Said,
     StrategyState,
     SupportState,
     SystemState,
 )
 from phasewise.engine.submeters import Submeters
-from phasewise.explain import Text, alarm_text, reason_text
-from phasewise.mapping.plausibility import Finding, evidence_text
+from phasewise.explain import Text, alarm_text, evidence_text, reason_text
+from phasewise.mapping.plausibility import Finding
 from phasewise.model import (
     AlarmCode,
     BatteryDecision,
@@ -62,6 +64,8 @@ def system_state(
     outlook: Outlook | None = None,
     inputs: tuple[InputState, ...] = (),
     submeters: Submeters | None = None,
+    goal: GoalState | None = None,
+    summary: Said = "",
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
 
@@ -73,7 +77,8 @@ def system_state(
         time=_iso(snapshot.utc_s),
         version=__version__,
         site=settings.site.name,
-        strategy=StrategyState(decision.selected, decision.executing, strategies),
+        strategy=StrategyState(decision.selected, decision.executing, strategies, goal),
+        summary=summary,
         grid=_grid(snapshot, settings, decision),
         load_w=_rounded(decision.load_w),
         target_grid_w=settings.control.target_grid_w,
@@ -281,5 +286,5 @@ def _mapping(finding: Finding) -> MappingState | None:
         fits_best=finding.best.value,
         confidence=round(finding.confidence, 4),
         doubtful=finding.doubtful,
-        evidence=evidence_text(finding),
+        evidence=Text(evidence_text, finding.moves, finding.fits),
     )

@@ -52,6 +52,17 @@ class Clock(Protocol):
         ...
 
 
+class Problem(Struct, frozen=True):
+    """Why something that is due is not known."""
+
+    what: str
+    """As in the rule."""
+    why: str | None
+    """What was asked and what came back; None when there was an answer, but with nothing for now."""
+    again_s: float
+    """It is asked again after this time."""
+
+
 class Rule(Struct, frozen=True):
     """When something new is due."""
 
@@ -90,8 +101,8 @@ class Schedule(Generic[Item]):
         self._answered_s = float("-inf")
         self._not_before_s = float("-inf")
         self._retry_s = RETRY_MIN_S
-        self.problem: str | None = None
-        """None while all is well, else a sentence: what was asked, what came back, what is next."""
+        self.problem: Problem | None = None
+        """None while all is well."""
 
     async def run(self) -> None:
         """Ask and publish until cancelled."""
@@ -128,9 +139,8 @@ class Schedule(Generic[Item]):
 
     def _failed(self, why: str) -> None:
         wait = f"{self._retry_s / 60.0:g} min"
-        problem = f"No new {self._rule.what}: {why}. Asked again in {wait}."
         log.warning("no answer", what=self._rule.what, why=why, next=f"asked again in {wait}")
-        self.problem = problem
+        self.problem = Problem(self._rule.what, why, self._retry_s)
         self._not_before_s = self._clock.now_s() + self._retry_s
         self._retry_s = min(2.0 * self._retry_s, RETRY_MAX_S)
 
@@ -142,7 +152,7 @@ class Schedule(Generic[Item]):
         until_s = covered_until(self._known, now_utc_s)
         self.problem = None
         if until_s <= now_utc_s:
-            self.problem = f"The source has no {self._rule.what} for now. Asked again in 10 min."
+            self.problem = Problem(self._rule.what, None, NOT_YET_S)
         log.info(
             "answered", what=self._rule.what, intervals=len(answer), known_hours=(until_s - now_utc_s) // 3600
         )

@@ -24,7 +24,7 @@ class Charge:
             sun_wh = sun_ahead_wh(snapshot, settings.site.time_zone)
         latch = latch_of("charge", options.goal.value, options.soc_pct, options.energy_kwh)
         now = stock(snapshot, settings, memory)
-        gap_pct = None if now is None else min(_gap_pct(options, now, sun_wh), now.room_pct)
+        gap_pct = None if now is None else min(to_go_pct(options, now, sun_wh), now.room_pct)
         finished = now is not None and now.all_full
         resumes = options.follow_up not in _TAKES_AWAY
         if is_reached(latch, memory, gap_pct, finished=finished, resumes=resumes):
@@ -36,7 +36,7 @@ class Charge:
         return Intent(battery_power_w=power_w, may_discharge=False, notes=notes)
 
 
-def _gap_pct(options: ChargeOptions, now: Stock, sun_wh: float | None) -> float:
+def to_go_pct(options: ChargeOptions, now: Stock, sun_wh: float | None) -> float:
     """What is still to be charged. Where the goal can't be judged, everything."""
     if options.goal is ChargeGoal.SOC and options.soc_pct is not None:
         return options.soc_pct - now.soc_pct

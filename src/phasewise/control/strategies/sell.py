@@ -18,7 +18,7 @@ class Sell:
         options = settings.control.sell
         latch = latch_of("sell", options.goal.value, options.soc_pct, options.energy_kwh)
         now = stock(snapshot, settings, memory)
-        gap_pct = None if now is None else min(_gap_pct(options, now), now.available_pct)
+        gap_pct = None if now is None else min(to_go_pct(options, now), now.available_pct)
         finished = now is not None and now.all_empty
         resumes = options.follow_up not in _GIVES_BACK
         if is_reached(latch, memory, gap_pct, finished=finished, resumes=resumes):
@@ -29,7 +29,7 @@ class Sell:
         return Intent(battery_power_w=-power_w, may_charge=False)
 
 
-def _gap_pct(options: SellOptions, now: Stock) -> float:
+def to_go_pct(options: SellOptions, now: Stock) -> float:
     """What is still to be sold. Where the goal can't be judged, nothing: what is sold is gone."""
     if options.goal is SellGoal.SOC and options.soc_pct is not None:
         return now.soc_pct - options.soc_pct
