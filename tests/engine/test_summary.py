@@ -73,6 +73,15 @@ def scene(
     return Scene(SNAPSHOT, settings, replace(decision, **changes), until=until)
 
 
+def priced(found: Scene) -> Scene:
+    """With a price for now."""
+    price = PriceInterval(MIDNIGHT_S, MIDNIGHT_S + 3600.0, 0.2, 0.1)
+    return replace(found, snapshot=replace(found.snapshot, prices=(price,)))
+
+
+BETWEEN = DynamicOptions(neutral="self-consumption")
+
+
 def on_l1(**changes: Any) -> tuple[PhaseDecision, ...]:
     return (replace(PhaseDecision(Phase.L1, Freshness.FRESH, 4140.0, -5520.0, 5520.0), **changes),)
 
@@ -96,15 +105,25 @@ SITUATIONS: dict[str, tuple[Scene, str]] = {
         "Charging with 2.5 kW until 05:00.",
     ),
     "cheap hours": (
-        scene((2500.0, 0.0), executing="charge", control={"strategy": "dynamic"}, until="05:00"),
+        priced(scene((2500.0, 0.0), executing="charge", control={"strategy": "dynamic"}, until="05:00")),
         "Charging with 2.5 kW while energy is cheap, until 05:00.",
     ),
     "by plan": (
-        scene((2500.0, 0.0), executing="charge", control={"strategy": "dynamic"}),
+        priced(scene((2500.0, 0.0), executing="charge", control={"strategy": "dynamic"})),
         "Charging with 2.5 kW while energy is cheap.",
     ),
+    "no price": (
+        scene((-700.0, 0.0), control={"strategy": "dynamic"}),
+        "The house gets 700 W from the batteries.",
+    ),
+    "in between": (
+        priced(scene((-700.0, 0.0), control={"strategy": "dynamic", "dynamic": BETWEEN})),
+        "The house gets 700 W from the batteries.",
+    ),
+    "more than the surplus": (scene((1500.0, 0.0), load_w=-500.0), "Charging with 1.5 kW."),
+    "more than the house draws": (scene((-1500.0, 0.0), load_w=500.0), "Discharging with 1.5 kW."),
     "dear hours": (
-        scene((-700.0, 0.0), control={"strategy": "dynamic"}, until="21:00"),
+        priced(scene((-700.0, 0.0), control={"strategy": "dynamic"}, until="21:00")),
         "The house gets 700 W from the batteries while energy is expensive, until 21:00.",
     ),
     "selling": (

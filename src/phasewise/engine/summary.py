@@ -32,6 +32,8 @@ AT_WORK_W = 20.0
 """Less than this is rest: what batteries take for themselves, and the noise of a meter."""
 WORTH_SAYING_W = 50.0
 """A smaller difference is not worth a sentence."""
+MOSTLY = 0.8
+"""Share of the power that must go the way that is told: loads and sun move while batteries follow."""
 WAITS_W = 100.0
 """A house that draws or feeds in more than this is not in balance."""
 _TROUBLE = {
@@ -170,7 +172,7 @@ def _trouble(scene: Scene) -> Saying | None:
         return Saying(Topic.STRATEGY_FAILED, name=decision.selected)
     if not decision.batteries:
         return Saying(Topic.NO_BATTERIES)
-    if decision.load_w is None and _all(decision, ReasonCode.STARTING):
+    if decision.load_w is None and any(ReasonCode.STARTING in _why(b) for b in decision.batteries):
         return Saying(Topic.STARTING)
     return None
 
@@ -216,39 +218,48 @@ def _activity(scene: Scene) -> Saying:
         return Saying(Topic.BOTH, power_w=charge_w, other_w=discharge_w)
     total_w = charge_w + discharge_w
     if total_w >= AT_WORK_W:
-        return Saying(_charging_for(scene), power_w=total_w, until=scene.until)
+        return Saying(_charging_for(scene, total_w), power_w=total_w, until=scene.until)
     if total_w <= -AT_WORK_W:
-        return Saying(_discharging_for(scene), power_w=total_w, until=scene.until)
+        return Saying(_discharging_for(scene, total_w), power_w=total_w, until=scene.until)
     return _resting(scene)
 
 
-def _charging_for(scene: Scene) -> Topic:
-    executing, selected = scene.decision.executing, scene.decision.selected
+def _charging_for(scene: Scene, total_w: float) -> Topic:
+    executing = scene.decision.executing
     if _by(scene, ReasonCode.HOLD):
         return Topic.CHARGE_HELD
     if _by(scene, ReasonCode.PEAK):
         return Topic.CHARGE_PEAK
     if executing != "charge":
-        surplus = scene.decision.load_w is not None and scene.decision.load_w < -AT_WORK_W
-        return Topic.CHARGE_SURPLUS if surplus else Topic.CHARGE
-    if selected == "dynamic":
+        surplus_w = -(scene.decision.load_w or 0.0)
+        return Topic.CHARGE_SURPLUS if surplus_w >= MOSTLY * total_w else Topic.CHARGE
+    if _by_price(scene, scene.settings.control.dynamic.cheap):
         return Topic.CHARGE_CHEAP_UNTIL if scene.until else Topic.CHARGE_CHEAP
     return Topic.CHARGE_UNTIL if scene.until else Topic.CHARGE_GOAL
 
 
-def _discharging_for(scene: Scene) -> Topic:
-    executing, load_w = scene.decision.executing, scene.decision.load_w
+def _discharging_for(scene: Scene, total_w: float) -> Topic:
     if _by(scene, ReasonCode.HOLD):
         return Topic.DISCHARGE_HELD
     if _by(scene, ReasonCode.PEAK):
         return Topic.DISCHARGE_PEAK
-    if executing == "sell":
+    if scene.decision.executing == "sell":
         return Topic.SELL_UNTIL if scene.until else Topic.SELL
-    if load_w is None or load_w < AT_WORK_W:
+    if (scene.decision.load_w or 0.0) < MOSTLY * -total_w:
         return Topic.DISCHARGE
-    if scene.decision.selected != "dynamic":
-        return Topic.COVER
-    return Topic.COVER_DEAR_UNTIL if scene.until else Topic.COVER_DEAR
+    if _by_price(scene, scene.settings.control.dynamic.expensive):
+        return Topic.COVER_DEAR_UNTIL if scene.until else Topic.COVER_DEAR
+    return Topic.COVER
+
+
+def _by_price(scene: Scene, marked: str) -> bool:
+    """Whether the strategy for cheap, or for expensive, energy runs because of the price."""
+    decision, options = scene.decision, scene.settings.control.dynamic
+    known = price_at(scene.snapshot.prices, scene.snapshot.utc_s) is not None
+    if decision.selected != "dynamic" or decision.executing != marked or not known:
+        return False
+    # A plan charges and covers the house where that pays; of pairs, the strategy in between says nothing.
+    return options.algorithm is Algorithm.PLAN or options.neutral != marked
 
 
 def _resting(scene: Scene) -> Saying:
@@ -346,10 +357,6 @@ def _at_work(scene: Scene) -> bool:
 
 def _why(battery: BatteryDecision) -> set[ReasonCode]:
     return {reason.code for reason in battery.reasons}
-
-
-def _all(decision: Decision, code: ReasonCode) -> bool:
-    return all(code in _why(battery) for battery in decision.batteries)
 
 
 def _name(scene: Scene, battery_id: str) -> str:
