@@ -19,6 +19,7 @@ LOST = Alarm(AlarmCode.BATTERY_UNREACHABLE, Severity.WARNING, "m1")
 RELIEF = of.ReliefBegan(
     phase="L1", current_a=26.1, limit_a=24.0, relief_w=-1240.0, helpers=(Helper("Garage", -1240.0),)
 )
+NIGHT = of.PlanBlock("charge", "02:00", "05:00", 0.081)
 SAMPLES: tuple[Event, ...] = (
     of.Started(version="1.2.3"),
     of.Stopped(),
@@ -49,8 +50,9 @@ SAMPLES: tuple[Event, ...] = (
     of.IdentifyEnded(battery="Garage", outcome="L2", code=None, aborted=False),
     of.IdentifyEnded(battery="Garage", outcome="unclear", code="disturbed", aborted=False),
     of.IdentifyEnded(battery="Garage", outcome="unclear", code="soc", aborted=True),
-    of.PlanChanged(action="charge", start="02:00", end="05:00", buy_eur_kwh=0.081),
-    of.PlanChanged(action="discharge", start="18:00", end="21:00", buy_eur_kwh=0.412),
+    of.PlanChanged(blocks=()),
+    of.PlanChanged(blocks=(NIGHT,)),
+    of.PlanChanged(blocks=(NIGHT, of.PlanBlock("discharge", "18:00", "21:00", 0.412))),
 )
 
 
@@ -128,6 +130,18 @@ def test_helpers_are_listed_with_what_they_do() -> None:
         "L1 would go over its limit of 24 A: Garage discharges 1.2 kW, Attic discharges 800 W "
         "and Shed charges 50 W to help."
     )
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", "New plan by price: charge from 02:00 to 05:00, while energy is cheap (0.08 €/kWh)."),
+        ("nl", "Nieuw plan op prijs: laden van 02:00 tot 05:00, als energie goedkoop is (0,08 €/kWh)."),
+        ("de", "Neuer Plan nach Preis: laden von 02:00 bis 05:00, solange Energie günstig ist (0,08 €/kWh)."),
+    ],
+)
+def test_a_plan_says_when_and_why(lang: str, told: str) -> None:
+    assert event_text(of.PlanChanged(blocks=(NIGHT,)), lang) == told
 
 
 @pytest.mark.parametrize(

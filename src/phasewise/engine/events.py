@@ -12,6 +12,7 @@ from phasewise.control.choose import LOAD_NOTE
 from phasewise.control.decide import SAFE
 from phasewise.control.protection import operating_limit_a
 from phasewise.engine.alarms import Standing
+from phasewise.engine.plan_events import PlanWatch
 from phasewise.engine.settings_events import effective, override_event, phase_name, settings_events
 from phasewise.engine.spells import Settled, Spells
 from phasewise.engine.state import IdentifyState
@@ -144,6 +145,7 @@ class EventWatch:
         self._overrides: dict[str, Override | None] = {}
         self._selected = ""
         self._executing: Settled[str] | None = None
+        self._plans = PlanWatch()
         self._identifying: tuple[str, str] | None = None
         self._courses: dict[Phase, _Course] = {}
         self._reasons: Spells[tuple[str, ReasonCode, str | None], _Why] = Spells(begin_after_s=REASON_AFTER_S)
@@ -156,7 +158,15 @@ class EventWatch:
     def decided(self, now: Now) -> None:
         """Tell what this decision has that the one before had not."""
         utc_s = now.snapshot.utc_s
-        for of in (self._changes, self._strategy, self._reachable, self._phases, self._whys, self._identify):
+        for of in (
+            self._changes,
+            self._strategy,
+            self._plan,
+            self._reachable,
+            self._phases,
+            self._whys,
+            self._identify,
+        ):
             for event in of(now):
                 self._sink(utc_s, event)
 
@@ -224,6 +234,11 @@ class EventWatch:
             why = _why_executing(now)
             severity = Severity.WARNING if why is Why.METER else Severity.INFO
             yield StrategyExecuting(now=decision.executing, before=before, why=why, severity=severity)
+
+    def _plan(self, now: Now) -> Iterator[Event]:
+        planned = self._plans.follow(now.snapshot, now.settings, now.memory)
+        if planned is not None:
+            yield planned
 
     def _reachable(self, now: Now) -> Iterator[Event]:
         missing = {

@@ -29,7 +29,7 @@ class EventWords(Struct, frozen=True):
     identify_codes: Mapping[str, str]
     """Why it was aborted or found nothing."""
     plan: Mapping[str, str]
-    """What prices have the batteries do: `charge`, `discharge`."""
+    """What prices have the batteries do: `blocks` of `charge` and `discharge`, or `nothing`."""
     peak: str
     """Added to the end of a relief."""
     lasted: str

@@ -93,8 +93,10 @@ def _of_strategy(
 ) -> str:
     match event:
         case of.PlanChanged():
-            price = words.price.format(price=f"{event.buy_eur_kwh:.2f}".replace(".", words.decimal))
-            return words.plan[event.action].format(start=event.start, end=event.end, price=price)
+            if not event.blocks:
+                return words.plan["nothing"]
+            blocks = [_block(block, words) for block in event.blocks]
+            return words.plan["blocks"].format(blocks=_list(blocks, words))
         case of.StrategyExecuting():
             return words.executing[event.why].format(now=words.strategies.get(event.now, event.now))
         case _:
@@ -118,6 +120,11 @@ def _of_battery(event: of.OverrideSet | of.IdentifyEnded | of.PhaseAssigned, wor
             until = words.for_good if event.until is None else words.until.format(until=event.until)
             doing = _doing(event.power_w, words)
             return words.override["hold"].format(battery=event.battery, doing=doing, until=until)
+
+
+def _block(block: of.PlanBlock, words: EventWords) -> str:
+    price = words.price.format(price=f"{block.buy_eur_kwh:.2f}".replace(".", words.decimal))
+    return words.plan[block.action].format(start=block.start, end=block.end, price=price)
 
 
 def _times(event: Event, words: EventWords) -> str:

@@ -74,12 +74,10 @@ DE = EventWords(
         "inverted": "eine Phase reagierte verkehrt herum",
     },
     plan={
-        "charge": (
-            "Neuer Plan: Die Batterien laden von {start} bis {end}, weil Energie dann günstig ist ({price})."
-        ),
-        "discharge": (
-            "Neuer Plan: Die Batterien entladen von {start} bis {end}, weil Energie dann teuer ist ({price})."
-        ),
+        "blocks": "Neuer Plan nach Preis: {blocks}.",
+        "nothing": "Neuer Plan: Die Preise liegen zu nah beieinander, um dafür zu laden oder zu entladen.",
+        "charge": "laden von {start} bis {end}, solange Energie günstig ist ({price})",
+        "discharge": "entladen von {start} bis {end}, solange sie teuer ist ({price})",
     },
     peak="Höchstens waren es {peak}.",
     lasted="Das dauerte {lasted}.",

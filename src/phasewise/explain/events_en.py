@@ -74,13 +74,10 @@ EN = EventWords(
         "inverted": "a phase reacted the wrong way round",
     },
     plan={
-        "charge": (
-            "New plan: the batteries charge from {start} to {end}, because energy is cheap then ({price})."
-        ),
-        "discharge": (
-            "New plan: the batteries discharge from {start} to {end}, because energy is expensive then "
-            "({price})."
-        ),
+        "blocks": "New plan by price: {blocks}.",
+        "nothing": "New plan: prices differ too little to charge or discharge for them.",
+        "charge": "charge from {start} to {end}, while energy is cheap ({price})",
+        "discharge": "discharge from {start} to {end}, while it is expensive ({price})",
     },
     peak="At most it was {peak}.",
     lasted="It lasted {lasted}.",

@@ -74,12 +74,10 @@ NL = EventWords(
         "inverted": "een fase reageerde verkeerd om",
     },
     plan={
-        "charge": (
-            "Nieuw plan: de batterijen laden van {start} tot {end}, omdat energie dan goedkoop is ({price})."
-        ),
-        "discharge": (
-            "Nieuw plan: de batterijen ontladen van {start} tot {end}, omdat energie dan duur is ({price})."
-        ),
+        "blocks": "Nieuw plan op prijs: {blocks}.",
+        "nothing": "Nieuw plan: de prijzen verschillen te weinig om ervoor te laden of te ontladen.",
+        "charge": "laden van {start} tot {end}, als energie goedkoop is ({price})",
+        "discharge": "ontladen van {start} tot {end}, als ze duur is ({price})",
     },
     peak="Het hoogste was {peak}.",
     lasted="Het duurde {lasted}.",

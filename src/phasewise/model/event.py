@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from phasewise.model.decision import Alarm, ReasonCode, Severity
 
-
 MORE = "..."
 """In a list of keys: there are more."""
 
@@ -46,6 +45,18 @@ class Helper(Struct, frozen=True):
     name: str
     power_w: float
     """Charging positive."""
+
+
+class PlanBlock(Struct, frozen=True):
+    """A stretch of time in which prices have the batteries do something."""
+
+    action: str
+    """charge or discharge."""
+    start: str
+    """Local time, as a person reads it."""
+    end: str
+    buy_eur_kwh: float
+    """The mean price meanwhile."""
 
 
 class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=_kind):
@@ -230,15 +241,10 @@ class IdentifyEnded(_Event, frozen=True):
 
 
 class PlanChanged(_Event, frozen=True):
-    """What prices have the batteries do next is something else than before."""
+    """What prices have the batteries do is something else than before."""
 
-    action: str
-    """charge or discharge."""
-    start: str
-    """Local time, as a person reads it."""
-    end: str
-    buy_eur_kwh: float
-    """The mean price meanwhile."""
+    blocks: tuple[PlanBlock, ...]
+    """In their order; empty when prices differ too little for anything."""
 
 
 Event = (
