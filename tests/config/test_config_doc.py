@@ -120,8 +120,11 @@ def callers(name: str) -> list[str]:
 
 
 def test_only_the_users_own_edit_writes_a_phase() -> None:
-    """Law 5: `Controls.set_phase` is what a user's request ends in; nothing else may write the assignment."""
+    """Law 5: what a user's request ends in, and nothing else, may write the assignment."""
     assert {caller.split(":")[1] for caller in callers("set_battery_phase")} <= {"set_phase"}
+    assert callers("with_changes") == ["settings_file.py:edited"]
+    assert callers("edited") == ["app.py:change_settings"]
+    assert callers("change_settings") == ["settings.py:change_settings"]
     assert set(callers("set_value")) == {
         "edit.py:set_battery_override", "edit.py:set_battery_phase", "edit.py:set_strategy"
     }  # fmt: skip
