@@ -85,9 +85,14 @@ async def test_exactly_the_open_ports_are_found_each_tried_once() -> None:
     assert tried == len(targets)
 
 
-async def test_addresses_that_do_not_answer_cost_seconds() -> None:
-    """A documentation network: nothing answers, at best something refuses."""
-    targets = [(str(address), 502) for address in IPv4Network("198.51.100.0/24").hosts()]
-    began_s = time.monotonic()
-    assert await open_ports(targets, lambda: None) == ()
-    assert time.monotonic() - began_s < 15
+async def test_an_address_that_does_not_answer_is_given_up_soon() -> None:
+    """Linux drops what comes to a listener whose queue is full: as a host behind a firewall."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        began_s = time.monotonic()
+        assert await open_ports([full.getsockname()], lambda: None) == ()
+        assert 0.5 < time.monotonic() - began_s < 10

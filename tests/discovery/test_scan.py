@@ -31,8 +31,9 @@ from scan_world import (
 from phasewise.devices.batteries.marstek import MarstekOptions
 from phasewise.devices.meters.dsmr import DsmrOptions
 from phasewise.devices.modbus import LineTiming
-from phasewise.discovery import USUAL_PORTS, Finding, Kind, Scan, mdns, p1
+from phasewise.discovery import USUAL_PORTS, Finding, Kind, NoteCode, Scan, mdns, p1
 from phasewise.discovery import marstek as marstek_probe
+from phasewise.setup.words import said
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
 
@@ -123,8 +124,8 @@ def test_the_meter_is_found_by_its_telegrams(scanned: Scanned) -> None:
     assert (found.kind, found.driver) == (Kind.METER, "dsmr")
     assert found.url == f"tcp://127.0.0.1:{scanned.servers['meter'].port}"
     assert [s.options for s in found.suggestions] == [{"url": found.url}]
-    assert "512 W" in found.detail
-    assert "L1, L2, L3" in found.detail
+    assert "512 W" in said(found.notes)
+    assert "L1, L2, L3" in said(found.notes)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +147,14 @@ def test_batteries_are_found_by_their_registers(
     assert (found.kind, found.driver) == (Kind.BATTERY, "marstek")
     assert found.url == f"{scheme}://127.0.0.1:{scanned.servers[name].port}?unit=1"
     assert [s.options for s in found.suggestions] == [{"url": found.url, "model": m} for m in models]
-    assert ("VNSE3-0" in found.detail) is (name == "v3-newer")
-    assert ("Choose the model" in found.detail) is (len(models) > 1)
+    assert ("VNSE3-0" in said(found.notes)) is (name == "v3-newer")
+    assert ("Choose the model" in said(found.notes)) is (len(models) > 1)
 
 
 def test_what_a_battery_says_is_shown(scanned: Scanned) -> None:
     found = scanned.at("v3")
     assert found is not None
-    assert "41 % charged" in found.detail
+    assert "41 % charged" in said(found.notes)
 
 
 @pytest.mark.parametrize(
@@ -168,14 +169,14 @@ def test_what_is_neither_is_not_called_so(scanned: Scanned, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [
-        ("HomeWizard P1 Meter at 127.0.0.1", Kind.METER, "another release"),
-        ("HomeWizard Plug-In Battery at 127.0.0.1", Kind.BATTERY, "another release"),
-        ("HomeWizard Energy Socket at 127.0.0.1", Kind.OTHER, "HWE-SKT"),
-        ("HomeWizard nameless at 127.0.0.1", Kind.OTHER, "a product without a type"),
-        ("Shelly Pro3EM at 127.0.0.1", Kind.METER, "another release"),
-        ("Shelly 3EM at 127.0.0.1", Kind.METER, "another release"),
-        ("Zendure SolarFlow800 at 127.0.0.1", Kind.BATTERY, "another release"),
-        ("Home Assistant (Our house) at 127.0.0.1", Kind.OTHER, "two controllers fight"),
+        ("HomeWizard P1 Meter, 127.0.0.1", Kind.METER, "another release"),
+        ("HomeWizard Plug-In Battery, 127.0.0.1", Kind.BATTERY, "another release"),
+        ("HomeWizard Energy Socket, 127.0.0.1", Kind.OTHER, "HWE-SKT"),
+        ("HomeWizard nameless, 127.0.0.1", Kind.OTHER, "nameless"),
+        ("Shelly Pro3EM, 127.0.0.1", Kind.METER, "another release"),
+        ("Shelly 3EM, 127.0.0.1", Kind.METER, "another release"),
+        ("Zendure SolarFlow800, 127.0.0.1", Kind.BATTERY, "another release"),
+        ("Home Assistant (Our house), 127.0.0.1", Kind.OTHER, "two controllers fight"),
     ],
 )
 def test_what_announces_itself_is_found_once_and_not_offered(
@@ -183,18 +184,18 @@ def test_what_announces_itself_is_found_once_and_not_offered(
 ) -> None:
     (found,) = [finding for finding in scanned.scan.findings if finding.name == name]
     assert (found.kind, found.driver, found.url, found.suggestions) == (kind, None, None, ())
-    assert says in found.detail
+    assert says in said(found.notes)
 
 
 def test_switches_and_printers_are_left_out(scanned: Scanned) -> None:
     assert not [f for f in scanned.scan.findings if "plug" in f.name.lower() and "Shelly" in f.name]
-    assert not [f for f in scanned.scan.findings if "Printer" in f.detail + f.name]
+    assert not [f for f in scanned.scan.findings if "Printer" in said(f.notes) + f.name]
 
 
 def test_serial_ports_are_listed_by_their_lasting_name_and_not_opened(scanned: Scanned) -> None:
-    found = {f.name: f for f in scanned.scan.findings if f.name.startswith("Serial")}
-    assert set(found) == {"Serial port usb-FTDI_P1_cable-if00", "Serial port ttyUSB1"}
-    port = found["Serial port usb-FTDI_P1_cable-if00"]
+    found = {f.name: f for f in scanned.scan.findings if [n.code for n in f.notes] == [NoteCode.SERIAL]}
+    assert set(found) == {"usb-FTDI_P1_cable-if00", "ttyUSB1"}
+    port = found["usb-FTDI_P1_cable-if00"]
     assert (port.kind, port.driver) == (Kind.OTHER, None)
     meter_url, battery_url = (s.options["url"] for s in port.suggestions)
     assert meter_url.startswith("serial:///")
@@ -206,7 +207,7 @@ def test_serial_ports_are_listed_by_their_lasting_name_and_not_opened(scanned: S
 def test_a_silent_port_may_be_held_by_another_program(scanned: Scanned) -> None:
     found = scanned.at("silent")
     assert found is not None
-    assert "one program at a time" in found.detail
+    assert "one program at a time" in said(found.notes)
 
 
 def test_nothing_is_written_and_every_device_gets_the_rest_it_needs(scanned: Scanned) -> None:
@@ -230,7 +231,7 @@ def test_it_takes_seconds_and_the_loop_goes_on(scanned: Scanned) -> None:
     assert scanned.progress[-1] <= 1.0
     assert scanned.scan.progress == 1.0
     assert scanned.longest_pause_s < 3.0  # the machine may be busy with other tests
-    assert scanned.scan.text == "Found 4 meters and 8 batteries on 127.0.0.0/30."
+    assert said([scanned.scan.note]) == "Search of 127.0.0.0/30 finished. Meters: 4, batteries: 8."
     assert scanned.scan.problems == []
 
 
@@ -239,7 +240,32 @@ async def test_an_empty_network_is_said_to_be_empty(tmp_path: Path, monkeypatch:
     scan = Scan(IPv4Network("127.0.0.1/32"), [9], mdns_interfaces=LOCAL, dev=tmp_path)
     await scan.run()
     assert scan.findings == []
-    assert (scan.progress, scan.text) == (1.0, "Found no meters and no batteries on 127.0.0.1/32.")
+    assert (scan.progress, said([scan.note])) == (
+        1.0,
+        "Search of 127.0.0.1/32 finished. Meters: 0, batteries: 0.",
+    )
+
+
+async def test_a_network_where_everything_answers_does_not_take_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall that takes every connection itself."""
+    looked = []
+
+    async def look(address: str, port: int, protocols: object) -> None:
+        looked.append((address, port))
+
+    async def all_open(targets: list[tuple[str, int]], tried: object) -> tuple[tuple[str, int], ...]:
+        return tuple(targets)
+
+    monkeypatch.setattr(mdns, "BROWSE_S", 0.1)
+    monkeypatch.setattr("phasewise.discovery.scan._identified", look)
+    monkeypatch.setattr("phasewise.discovery.scan.open_ports", all_open)
+    scan = Scan(IPv4Network("192.168.1.0/24"), mdns_interfaces=LOCAL, dev=tmp_path)
+    await scan.run()
+    assert len(looked) == 64
+    (problem,) = scan.problems
+    assert said([problem]).startswith(f"{254 * len(USUAL_PORTS)} addresses take connections")
 
 
 async def test_without_announcements_the_rest_is_done_and_it_is_said(
@@ -250,8 +276,7 @@ async def test_without_announcements_the_rest_is_done_and_it_is_said(
     await scan.run()
     assert scan.progress == 1.0
     (problem,) = scan.problems
-    assert "mDNS" in problem
-    assert "only looked for by address" in problem
+    assert "only looked for by address" in said([problem])
 
 
 def test_the_usual_ports_are_those_of_the_docs() -> None:

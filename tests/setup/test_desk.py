@@ -10,11 +10,12 @@ import pytest
 from setup_kit import PLUGINS, desk
 
 from phasewise.config import load_config
-from phasewise.discovery import Kind, Scan, mdns
+from phasewise.discovery import Kind, Note, NoteCode, Scan, mdns
 from phasewise.model import Assignment
 from phasewise.setup import InUse, InvalidError, Mode, NotNowError, trial
 from phasewise.setup import desk as desk_module
 from phasewise.setup.in_use import places
+from phasewise.setup.words import said
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import MeterSample
 from phasewise.sim.servers.marstek import MarstekServer
@@ -54,7 +55,7 @@ async def test_a_meter_shows_which_values_it_has(tmp_path: Path) -> None:
     server = P1Server(lambda: SAMPLE, cadence_s=0.2)
     await server.start()
     tested = await desk(tmp_path / "home.yaml").test(Kind.METER, "dsmr", {"url": server.url})
-    assert (tested.ok, tested.text) == (True, "It answers: 512 W from the grid now.")
+    assert (tested.ok, said(tested.notes)) == (True, "It answers: 512 W from the grid now.")
     assert tested.meter is not None
     assert tested.meter.cadence_s == pytest.approx(0.2, abs=0.15)
     values = tested.meter.readings[-1].phases
@@ -108,11 +109,13 @@ async def test_batteries_are_read_once_and_let_go(tmp_path: Path) -> None:
     found = []
     for tested in await asyncio.gather(*tests):
         assert tested.ok
-        assert tested.text.startswith("It answers: +0 W (charging is positive), 64 % charged.")
+        assert said(tested.notes).startswith("It answers: it rests. It is 64 % charged.")
         assert tested.battery is not None
         assert tested.battery.reading.soc_pct == 64.0
         plate, can = tested.battery.nameplate, tested.battery.capabilities
-        found.append((plate.name, plate.firmware, can.max_charge_w, tested.text.partition("charged.")[2]))
+        found.append(
+            (plate.name, plate.firmware, can.max_charge_w, said(tested.notes).partition("charged.")[2])
+        )
     busy = " It takes no setpoints now: its state is backup."
     assert found == [
         (None, None, 2500.0, ""),
@@ -151,8 +154,8 @@ async def test_what_does_not_answer_says_what_was_tried(
     monkeypatch.setattr(desk_module, "LISTEN_S", 0.5)
     tested = await desk(tmp_path / "home.yaml").test(kind, driver, options)
     assert (tested.ok, tested.meter, tested.battery) == (False, None, None)
-    assert says in tested.text
-    assert "127.0.0.1:9" in tested.text
+    assert says in said(tested.notes)
+    assert "127.0.0.1:9" in said(tested.notes)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +267,7 @@ async def test_one_scan_at_a_time_and_no_test_beside_it(
     assert "runs already" in await _refused(here.start_scan("127.0.0.0/30", None))
     assert "A scan runs" in await _refused(here.test(Kind.METER, "dsmr", {"url": "tcp://127.0.0.1:9"}))
     await here.abort_scan()
-    assert (here.scan.state, here.scan.text) == (
-        "aborted",
-        "The scan was ended before it was through. What it had found is shown.",
-    )
+    assert (here.scan.state, here.scan.note) == ("aborted", Note(NoteCode.ENDED))
     await here.start_scan("127.0.0.0/30", [1])
     await here.close()
     assert here.scan.state == "aborted"

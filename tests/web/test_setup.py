@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
-import msgspec
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -20,7 +19,7 @@ from web_fakes import FakeControls, make_state
 
 from phasewise.config import BatteryEntry, MeterEntry, Registry
 from phasewise.devices.base import DeviceUnreachable, DriverOptions
-from phasewise.discovery import Finding, Kind, Scan, Suggestion
+from phasewise.discovery import Finding, Kind, Note, NoteCode, Scan, Suggestion
 from phasewise.model import BatteryReading, Capabilities, GridReading, PhaseReading
 from phasewise.setup import InUse, Mode, SetupDesk
 from phasewise.setup import desk as desk_module
@@ -33,7 +32,7 @@ MODELS = [m for m in vars(routes).values() if isinstance(m, type) and issubclass
 FOUND = Finding(
     Kind.METER,
     "P1 meter",
-    "It speaks.",
+    (Note(NoteCode.ANNOUNCED, {"name": "itself"}),),
     "fake",
     "tcp://127.0.0.1:23",
     (Suggestion(Kind.METER, "fake", {"url": "tcp://127.0.0.1:23"}),),
@@ -96,7 +95,7 @@ class QuickScan(Scan):
     async def run(self) -> None:
         self.findings.append(FOUND)
         await self.may_end.wait()
-        self.text = "Found 1 meter."
+        self.note = Note(NoteCode.FOUND, {"meters": 1, "batteries": 0, "network": "home"})
 
 
 REGISTRY = Registry(
@@ -213,14 +212,29 @@ async def test_a_scan_shows_how_it_goes_and_can_be_aborted(serve: Serve) -> None
     assert (await client.post("/api/v1/setup/scan", json=request)).status_code == 409
     scan = (await client.get("/api/v1/setup")).json()["scan"]
     assert (scan["state"], scan["range"], scan["ports"]) == ("running", "127.0.0.0/30", [5020])
-    assert scan["findings"] == [msgspec.json.decode(msgspec.json.encode(FOUND))]
+    (found,) = scan["findings"]
+    assert found == {
+        "kind": "meter",
+        "driver": "fake",
+        "url": "tcp://127.0.0.1:23",
+        "name": "P1 meter",
+        "detail": "It announces itself as itself.",
+        "configured": False,
+        "suggestions": [{"kind": "meter", "driver": "fake", "options": {"url": "tcp://127.0.0.1:23"}}],
+    }
+    dutch = (await client.get("/api/v1/setup?lang=nl")).json()["scan"]
+    assert dutch["findings"][0]["detail"] == "Het meldt zich als itself."
     assert (await client.delete("/api/v1/setup/scan", headers=JSON)).status_code == 204
     assert (await client.get("/api/v1/setup")).json()["scan"]["state"] == "aborted"
     QuickScan.may_end.set()
     await client.post("/api/v1/setup/scan", json=request)
     await asyncio.sleep(0.01)
     scan = (await client.get("/api/v1/setup")).json()["scan"]
-    assert (scan["state"], scan["text"], len(scan["findings"])) == ("done", "Found 1 meter.", 1)
+    assert (scan["state"], scan["text"], len(scan["findings"])) == (
+        "done",
+        "Search of home finished. Meters: 1, batteries: 0.",
+        1,
+    )
 
 
 JSON = {"Content-Type": "application/json"}
@@ -258,7 +272,7 @@ async def test_a_test_answers_with_the_reading(serve: Serve) -> None:
     answer = await client.post(
         "/api/v1/setup/test", json={"kind": "battery", "driver": "fake", "options": options}
     )
-    assert answer.json()["text"] == "It answers: -250 W (charging is positive), 55 % charged."
+    assert answer.json()["text"] == ("It answers: it discharges with 250 W. It is 55 % charged.")
     battery = {key: value for key, value in answer.json()["battery"].items() if value is not None}
     assert battery == {
         "power_w": -250.0,
@@ -275,7 +289,12 @@ async def test_a_device_that_does_not_answer_is_an_answer(serve: Serve) -> None:
     answer = await serve().post("/api/v1/setup/test", json=request)
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ok": False, "text": "tcp://dead:1: no answer within 3 s.", "meter": None, "battery": None},
+        {
+            "ok": False,
+            "text": "Nothing usable came. tcp://dead:1: no answer within 3 s.",
+            "meter": None,
+            "battery": None,
+        },
     )
 
 

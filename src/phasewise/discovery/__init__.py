@@ -1,6 +1,6 @@
 """Finds meters and batteries when the user asks for it. Reads and listens; never writes to a device."""
 
-from phasewise.discovery.findings import Finding, Kind, Suggestion
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 from phasewise.discovery.marstek import Nameplate, nameplate
 from phasewise.discovery.network import RangeError, own_ranges, parse_range
 from phasewise.discovery.scan import USUAL_PORTS, Scan
@@ -10,6 +10,8 @@ __all__ = [
     "Finding",
     "Kind",
     "Nameplate",
+    "Note",
+    "NoteCode",
     "RangeError",
     "Scan",
     "Suggestion",

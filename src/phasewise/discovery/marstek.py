@@ -10,7 +10,7 @@ from msgspec import Struct
 from phasewise.devices.base import DeviceBadData, DeviceError, DeviceRefused, DeviceUnreachable
 from phasewise.devices.batteries.marstek_models import MODELS, STATES, MarstekModel
 from phasewise.devices.modbus import LineTiming, ModbusLink, parse_url
-from phasewise.discovery.findings import Finding, Kind, Suggestion
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 
 NAME, NAME_WORDS = 31000, 10
 STATE = 35100
@@ -64,12 +64,12 @@ async def look(url: str, where: str) -> Finding | None:
             return None
         return await _recognised(asked, url, where) or Finding(
             Kind.OTHER,
-            f"Modbus device at {where}",
-            "It answers Modbus, but not as a battery that this version knows.",
+            f"Modbus {where}",
+            (Note(NoteCode.MODBUS_OTHER),),
         )
     except DeviceUnreachable as error:
-        detail = f"It answered Modbus, then no more ({error}). Look again, or test it as what it is."
-        return Finding(Kind.OTHER, f"Modbus device at {where}", detail) if asked.answered else None
+        note = Note(NoteCode.MODBUS_STOPPED, {"why": str(error)})
+        return Finding(Kind.OTHER, f"Modbus {where}", (note,)) if asked.answered else None
     finally:
         await asked.close()
 
@@ -86,12 +86,13 @@ async def _recognised(asked: "_Asked", url: str, where: str) -> Finding | None:
     if not models:
         return None
     suggestions = tuple(Suggestion(Kind.BATTERY, "marstek", {"url": url, "model": m}) for m in models)
-    detail = (
-        f"{STATES[state[0]]}, {power_w:+.0f} W (charging is positive), {soc_pct:.0f} % charged."
-        + (f" It calls itself {name}." if name else "")
-        + (" Choose the model: that can't be told from here." if len(models) > 1 else "")
-    )
-    return Finding(Kind.BATTERY, f"Marstek at {where}", detail, "marstek", url, suggestions)
+    notes = [
+        Note(NoteCode.BATTERY, {"power_w": power_w}),
+        Note(NoteCode.BATTERY_SOC, {"soc_pct": soc_pct}),
+        *([Note(NoteCode.CALLS_ITSELF, {"name": name})] if name else []),
+        *([Note(NoteCode.CHOOSE_MODEL)] if len(models) > 1 else []),
+    ]
+    return Finding(Kind.BATTERY, f"Marstek {where}", tuple(notes), "marstek", url, suggestions)
 
 
 async def _models(asked: "_Asked", limit_w: int) -> tuple[tuple[MarstekModel, ...], float, float]:

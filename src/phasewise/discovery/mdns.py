@@ -8,15 +8,13 @@ from zeroconf import Error as ZeroconfError
 from zeroconf import InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from phasewise.discovery.findings import Finding, Kind
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode
 
 BROWSE_S = 4.0
 """Questions are sent at 0, 1 and 3 s (RFC 6762, section 5.2); who answers does so within half a second."""
 RESOLVE_S = 2.0
 MAX_SERVICES = 200
 """A home has a few dozen; an announcer that floods the network must not keep us busy."""
-
-_LATER = "A driver for it comes in another release."
 
 
 Interfaces = Sequence[str] | InterfaceChoice
@@ -43,7 +41,7 @@ async def browse(interfaces: Interfaces = EVERYWHERE) -> list[Finding]:
     try:
         announcements = await _announcements(interfaces)
     except (OSError, ZeroconfError) as error:
-        raise MdnsError(f"announcements (mDNS) can't be listened for: {error}") from error
+        raise MdnsError(str(error)) from error
     found = [finding for heard in announcements if (finding := SERVICES[heard.service](heard)) is not None]
     return list({(finding.name, finding.kind): finding for finding in found}.values())
 
@@ -77,13 +75,16 @@ def _announcement(info: AsyncServiceInfo) -> Announcement:
     return Announcement(info.type, name, addresses[0] if addresses else "", properties)
 
 
+def _announced(name: str, *, later: bool = True) -> tuple[Note, ...]:
+    note = Note(NoteCode.ANNOUNCED, {"name": name})
+    return (note, Note(NoteCode.DRIVER_LATER)) if later else (note,)
+
+
 def _homewizard(heard: Announcement) -> Finding:
     product = heard.properties.get("product_type", "")
-    name = f"HomeWizard {heard.properties.get('product_name') or heard.name} at {heard.address}"
+    name = f"HomeWizard {heard.properties.get('product_name') or heard.name}, {heard.address}"
     kind = {"HWE-P1": Kind.METER, "HWE-BAT": Kind.BATTERY}.get(product, Kind.OTHER)
-    if kind is Kind.OTHER:
-        return Finding(kind, name, f"It announces itself as {product or 'a product without a type'}.")
-    return Finding(kind, name, f"It announces itself as {product}. {_LATER}")
+    return Finding(kind, name, _announced(product or heard.name, later=kind is not Kind.OTHER))
 
 
 def _shelly(heard: Announcement) -> Finding | None:
@@ -91,37 +92,27 @@ def _shelly(heard: Announcement) -> Finding | None:
     app = heard.properties.get("app", "")
     if "EM" not in app:
         return None
-    return Finding(
-        Kind.METER, f"Shelly {app} at {heard.address}", f"It announces itself as {heard.name}. {_LATER}"
-    )
+    return Finding(Kind.METER, f"Shelly {app}, {heard.address}", _announced(heard.name))
 
 
 def _first_shelly(heard: Announcement) -> Finding | None:
     """The first generation announces nothing but a web page, under a telling name."""
     if not heard.name.lower().startswith("shellyem3"):
         return None
-    return Finding(
-        Kind.METER, f"Shelly 3EM at {heard.address}", f"It announces itself as {heard.name}. {_LATER}"
-    )
+    return Finding(Kind.METER, f"Shelly 3EM, {heard.address}", _announced(heard.name))
 
 
 def _zendure(heard: Announcement) -> Finding:
     """`Zendure-<model>-<serial>`; a model may also be a meter."""
     model = heard.name.removeprefix("Zendure-").partition("-")[0]
     kind = Kind.METER if "meter" in model.lower() else Kind.BATTERY
-    return Finding(
-        kind, f"Zendure {model} at {heard.address}", f"It announces itself as {heard.name}. {_LATER}"
-    )
+    return Finding(kind, f"Zendure {model}, {heard.address}", _announced(heard.name))
 
 
 def _home_assistant(heard: Announcement) -> Finding:
     name = heard.properties.get("location_name") or heard.name
-    version = heard.properties.get("version", "of an unknown version")
-    detail = (
-        f"Version {version}. Meters and batteries through it come in another release. If it controls "
-        "batteries now, end that before Phasewise does: two controllers fight each other."
-    )
-    return Finding(Kind.OTHER, f"Home Assistant ({name}) at {heard.address}", detail)
+    note = Note(NoteCode.HOME_ASSISTANT, {"version": heard.properties.get("version", "?")})
+    return Finding(Kind.OTHER, f"Home Assistant ({name}), {heard.address}", (note,))
 
 
 SERVICES: Mapping[str, Callable[[Announcement], Finding | None]] = {

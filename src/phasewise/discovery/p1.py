@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from phasewise.devices.p1 import Discard, Telegram, TelegramError, TelegramReader, parse
 from phasewise.devices.p1.link import LinkError, TcpEndpoint, open_link
-from phasewise.discovery.findings import Finding, Kind, Suggestion
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 
 SLOWEST_S = 11.0
 """The slowest meters send every 10 s."""
@@ -80,29 +80,29 @@ class _Ear:
 
 def finding(address: str, port: int, heard: Heard) -> Finding | None:
     """The meter that was heard, or None where it was none."""
-    name = f"P1 meter at {address}"
+    name = f"P1 {address}:{port}"
     url = f"tcp://{address}:{port}"
     if heard.telegram is not None:
         suggestion = Suggestion(Kind.METER, "dsmr", {"url": url})
-        return Finding(Kind.METER, name, _described(heard.telegram), "dsmr", url, (suggestion,))
+        return Finding(Kind.METER, name, _notes(heard.telegram), "dsmr", url, (suggestion,))
     if heard.encrypted:
-        detail = f"Port {port} sends encrypted telegrams, as in Luxembourg; they are not supported yet."
-        return Finding(Kind.METER, name, detail)
+        return Finding(Kind.METER, name, (Note(NoteCode.P1_ENCRYPTED),))
     if heard.refusal is not None:
-        detail = f"Port {port} sends telegrams that can't be used: {heard.refusal}."
-        return Finding(Kind.OTHER, name, detail)
+        return Finding(Kind.OTHER, name, (Note(NoteCode.P1_REFUSED, {"why": heard.refusal}),))
     return None
 
 
-def _described(telegram: Telegram) -> str:
-    known = [
+def _notes(telegram: Telegram) -> tuple[Note, ...]:
+    known = ", ".join(
         name
         for name, values in zip(("L1", "L2", "L3"), telegram.phases, strict=True)
         if values is not None and values.power_w is not None
+    )
+    who, threshold_a = telegram.identification.strip(), telegram.fuse_threshold_a
+    notes = [
+        Note(NoteCode.P1, {"who": who, "power_w": telegram.total_power_w}),
+        Note(NoteCode.P1_PHASES, {"phases": known}) if known else Note(NoteCode.P1_NO_PHASES),
     ]
-    per_phase = f"power of {', '.join(known)}" if known else "no power per phase"
-    told = f"{telegram.identification.strip()}: {telegram.total_power_w:.0f} W in total now, {per_phase}."
-    threshold_a = telegram.fuse_threshold_a
-    if threshold_a is None or threshold_a >= NO_THRESHOLD_A:
-        return told
-    return f"{told} It says that the fuse threshold is {threshold_a:g} A."
+    if threshold_a is not None and threshold_a < NO_THRESHOLD_A:
+        notes.append(Note(NoteCode.FUSE_THRESHOLD, {"current_a": threshold_a}))
+    return tuple(notes)

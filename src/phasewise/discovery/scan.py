@@ -7,14 +7,14 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from phasewise.discovery import marstek, mdns, p1, serial_ports
-from phasewise.discovery.findings import Finding, Kind, Suggestion
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 from phasewise.discovery.network import open_ports
 
 
 class Protocol(StrEnum):
     """What may be spoken on a port, in the order in which it is tried."""
 
-    P1 = "P1 telegrams"
+    P1 = "p1"
     MODBUS_TCP = "modbus-tcp"
     RTU_OVER_TCP = "modbus-rtu-tcp"
 
@@ -31,6 +31,8 @@ USUAL_PORTS: dict[int, tuple[Protocol, ...]] = {
     4196: tuple(Protocol),
 }
 """Where the devices are that our drivers speak with, unless somebody changed it."""
+MAX_LOOKS = 64
+"""More than a home has on these ports: a firewall that takes every connection must not cost half an hour."""
 LOOKS_AT_ONCE = 16
 """Each is one connection to one device."""
 FIRST_WORD_S = 0.3
@@ -59,8 +61,8 @@ class Scan:
         self.network = network
         self.protocols = USUAL_PORTS if ports is None else dict.fromkeys(ports, tuple(Protocol))
         self.findings: list[Finding] = []
-        self.problems: list[str] = []
-        self.text = f"Looking for devices on {network}."
+        self.problems: list[Note] = []
+        self.note = Note(NoteCode.LOOKING, {"network": str(network)})
         self._spared = frozenset(spared)
         self._spared_serial = frozenset(path.resolve() for path in spared_serial)
         self._mdns_interfaces = mdns_interfaces
@@ -90,12 +92,15 @@ class Scan:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear_announcements())
             group.create_task(self._knock_and_look())
-        self.text = self._summary()
+        self.note = self._summary()
 
     async def _knock_and_look(self) -> None:
-        opened = await open_ports(self._targets, self._count_tried)
+        every = await open_ports(self._targets, self._count_tried)
+        opened = every[:MAX_LOOKS]
+        if len(every) > MAX_LOOKS:
+            self.problems.append(Note(NoteCode.TOO_MANY, {"count": len(every), "looked": MAX_LOOKS}))
         self._open_count = len(opened)
-        self.text = f"{len(opened)} open ports: seeing what answers there. It takes up to 20 seconds."
+        self.note = Note(NoteCode.ASKING, {"count": len(opened)})
         turns = asyncio.Semaphore(LOOKS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for address, port in opened:
@@ -113,7 +118,7 @@ class Scan:
         try:
             self.findings += await mdns.browse(interfaces=self._mdns_interfaces)
         except mdns.MdnsError as error:
-            self.problems.append(f"{error}. Devices are only looked for by address.")
+            self.problems.append(Note(NoteCode.NO_MDNS, {"why": str(error)}))
 
     async def _look(self, address: str, port: int, turns: asyncio.Semaphore) -> None:
         async with turns:
@@ -122,17 +127,10 @@ class Scan:
             self.findings.append(found)
         self._looked += 1
 
-    def _summary(self) -> str:
+    def _summary(self) -> Note:
         kinds = [finding.kind for finding in self.findings]
         meters, batteries = kinds.count(Kind.METER), kinds.count(Kind.BATTERY)
-        found = (
-            f"Found {_counted(meters, 'meter', 'meters')} and {_counted(batteries, 'battery', 'batteries')}"
-        )
-        return f"{found} on {self.network}."
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count or 'no'} {one if count == 1 else many}"
+        return Note(NoteCode.FOUND, {"meters": meters, "batteries": batteries, "network": str(self.network)})
 
 
 async def _identified(address: str, port: int, protocols: Collection[Protocol]) -> Finding | None:
@@ -160,18 +158,11 @@ def _quiet_s(protocols: Collection[Protocol]) -> float:
 
 
 def _noise(address: str, port: int) -> Finding:
-    detail = (
-        "It sends something, but no telegrams. If it is a P1 converter, check that its serial side is set to "
-        "115200 8N1 (older meters: 9600 7E1)."
-    )
-    return Finding(Kind.OTHER, f"Port {port} of {address}", detail)
+    return Finding(Kind.OTHER, f"{address}:{port}", (Note(NoteCode.NOISE),))
 
 
 def _silence(address: str, port: int, protocols: Collection[Protocol]) -> Finding:
-    detail = (
-        f"The port is open, but nothing came that is {' or '.join(protocols)}. Many devices serve one "
-        "program at a time: if Home Assistant, Node-RED or another has this one, end that and look again."
-    )
+    note = Note(NoteCode.SILENT, {"protocols": ", ".join(protocols)})
     url = f"tcp://{address}:{port}"
     listening = (Suggestion(Kind.METER, "dsmr", {"url": url}),) if Protocol.P1 in protocols else ()
-    return Finding(Kind.OTHER, f"Port {port} of {address}", detail, suggestions=listening)
+    return Finding(Kind.OTHER, f"{address}:{port}", (note,), suggestions=listening)

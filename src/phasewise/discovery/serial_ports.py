@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from phasewise.discovery.findings import Finding, Kind, Suggestion
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 
 DEV = Path("/dev")
 _NAMED = "serial/by-id/*"
@@ -31,8 +31,4 @@ def finding(path: Path) -> Finding:
         "marstek",
         {"url": f"modbus-rtu://{path}?baudrate=115200&unit=1", "model": "venus-e-v2"},
     )
-    detail = (
-        "A serial port. It was not opened: something else may use it. If a P1 cable, or the RS485 cable of "
-        "a Marstek E v1 or v2, is on it, test it as that."
-    )
-    return Finding(Kind.OTHER, f"Serial port {path.name}", detail, suggestions=(meter, battery))
+    return Finding(Kind.OTHER, path.name, (Note(NoteCode.SERIAL),), suggestions=(meter, battery))

@@ -24,7 +24,17 @@ from phasewise.config import (
     write_new,
 )
 from phasewise.devices.base import BatteryDriver, DeviceError, MeterDriver
-from phasewise.discovery import USUAL_PORTS, Finding, Kind, RangeError, Scan, own_ranges, parse_range
+from phasewise.discovery import (
+    USUAL_PORTS,
+    Finding,
+    Kind,
+    Note,
+    NoteCode,
+    RangeError,
+    Scan,
+    own_ranges,
+    parse_range,
+)
 from phasewise.discovery.marstek import REOPEN_S, nameplate
 from phasewise.engine.controls import ControlError
 from phasewise.model import BatteryReading
@@ -62,8 +72,8 @@ class ScanState(Struct, frozen=True):
     started: str
     """ISO 8601, UTC."""
     progress: float
-    text: str
-    problems: tuple[str, ...]
+    note: Note
+    problems: tuple[Note, ...]
     findings: tuple[Finding, ...]
 
 
@@ -80,7 +90,7 @@ class Tested(Struct, frozen=True):
     """What came of a test."""
 
     ok: bool
-    text: str
+    notes: tuple[Note, ...]
     meter: MeterTrial | None = None
     battery: BatteryTrial | None = None
 
@@ -250,32 +260,39 @@ class SetupDesk:
         is_serial = url is not None and url.startswith("serial:")
         trial = await try_meter(driver, LISTEN_SERIAL_S if is_serial else LISTEN_S)
         if not trial.readings:
-            return Tested(False, trial.status or "Nothing usable came.")
-        total_w = trial.readings[-1].total_power_w
-        told = f"It answers: {abs(total_w):.0f} W {'from' if total_w >= 0 else 'to'} the grid now."
-        return Tested(True, f"{told} {trial.status}" if trial.status else told, meter=trial)
+            return _not_read(trial.status or "?")
+        notes = [Note(NoteCode.P1, {"who": "", "power_w": trial.readings[-1].total_power_w})]
+        if trial.status:
+            notes.append(Note(NoteCode.READ_IN_PART, {"why": trial.status}))
+        return Tested(True, tuple(notes), meter=trial)
 
     async def _test_battery(self, driver: BatteryDriver, name: str, options: Mapping[str, Any]) -> Tested:
         try:
             trial = await try_battery(driver)
         except DeviceError as error:
-            return Tested(False, f"{error}.")
+            return _not_read(f"{error}.")
         finally:
             # Whoever comes next finds it ready.
             await asyncio.sleep(REOPEN_S)
         if name == "marstek":
             plate = await nameplate(options["url"], options["model"])
             trial = BatteryTrial(trial.reading, trial.capabilities, plate)
-        return Tested(True, _told(trial.reading), battery=trial)
+        return Tested(True, _notes(trial.reading), battery=trial)
 
 
-def _told(reading: BatteryReading) -> str:
-    power = "an unknown power" if reading.ac_power_w is None else f"{reading.ac_power_w:+.0f} W"
-    soc = "" if reading.soc_pct is None else f", {reading.soc_pct:.0f} % charged"
-    told = f"It answers: {power} (charging is positive){soc}."
-    if reading.controllable:
-        return told
-    return f"{told} It takes no setpoints now: its state is {reading.state}."
+def _not_read(why: str) -> Tested:
+    return Tested(False, (Note(NoteCode.NOT_READ, {"why": why}),))
+
+
+def _notes(reading: BatteryReading) -> tuple[Note, ...]:
+    notes = [Note(NoteCode.BATTERY_UNKNOWN_POWER)]
+    if reading.ac_power_w is not None:
+        notes = [Note(NoteCode.BATTERY, {"power_w": reading.ac_power_w})]
+    if reading.soc_pct is not None:
+        notes.append(Note(NoteCode.BATTERY_SOC, {"soc_pct": reading.soc_pct}))
+    if not reading.controllable:
+        notes.append(Note(NoteCode.BATTERY_BUSY, {"state": reading.state or "?"}))
+    return tuple(notes)
 
 
 class _RunningScan:
@@ -298,14 +315,13 @@ class _RunningScan:
 
     def state(self) -> ScanState:
         phase, scan = self._phase(), self._scan
-        ended = "The scan was ended before it was through. What it had found is shown."
         return ScanState(
             state=phase,
             range=str(scan.network),
             ports=tuple(scan.protocols),
             started=self._started.isoformat(timespec="seconds").replace("+00:00", "Z"),
             progress=scan.progress,
-            text=ended if phase is ScanPhase.ABORTED else scan.text,
+            note=Note(NoteCode.ENDED) if phase is ScanPhase.ABORTED else scan.note,
             problems=tuple(scan.problems),
             findings=tuple(sorted((*self._known, *scan.findings), key=_order)),
         )

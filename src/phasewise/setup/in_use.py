@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from phasewise.discovery import Finding, Kind
+from phasewise.discovery import Finding, Kind, Note, NoteCode
 
 DEFAULT_PORTS = {"tcp": 23, "modbus-tcp": 502}
 """What a url without a port means to its driver."""
@@ -65,5 +65,5 @@ async def _addresses(host: str) -> list[str]:
 
 def finding(device: InUse) -> Finding:
     """So that a scan shows what is there already."""
-    detail = "In use by Phasewise, so it was left alone. The dashboard shows how it is."
-    return Finding(device.kind, device.name, detail, device.driver, device.url, configured=True)
+    notes = (Note(NoteCode.IN_USE),)
+    return Finding(device.kind, device.name, notes, device.driver, device.url, configured=True)

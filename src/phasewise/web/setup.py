@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from phasewise.discovery import Kind
 from phasewise.model import PHASES
-from phasewise.setup import InvalidError, NotNowError, SetupDesk, Tested
+from phasewise.setup import InvalidError, NotNowError, ScanState, SetupDesk, Tested
+from phasewise.setup.words import said
 from phasewise.web import wire
-from phasewise.web.api import REFUSALS, WRITE_REFUSALS
+from phasewise.web.api import REFUSALS, WRITE_REFUSALS, Lang
 
 DeviceKind = Literal["meter", "battery"]
 
@@ -44,7 +45,7 @@ class Finding(_Wire):
     url: str | None
     name: str
     detail: str
-    """What came back, and what to do. English."""
+    """What came back, and what to do: a few sentences."""
     configured: bool
     """In use by the running Phasewise: it was not touched."""
     suggestions: tuple[Suggestion, ...]
@@ -62,7 +63,7 @@ class Scan(_Wire):
     progress: float
     """0 to 1."""
     text: str
-    """What it does, or what came of it. English."""
+    """What it does, or what came of it."""
     problems: tuple[str, ...]
     """What could not be done, such as listening for announcements."""
     findings: tuple[Finding, ...]
@@ -163,7 +164,7 @@ class TestResult(_Wire):
 
     ok: bool
     text: str
-    """What was read, or what was tried and what came back. English."""
+    """What was read, or what was tried and what came back."""
     meter: MeterTest | None
     battery: BatteryTest | None
 
@@ -181,8 +182,6 @@ class Written(_Wire):
     """The file is there, and Phasewise begins to control."""
 
     file: str
-    text: str
-    """What happens next. English."""
 
 
 class FieldProblem(_Wire):
@@ -220,17 +219,40 @@ Desk = Annotated[SetupDesk, Depends(_desk)]
 router = APIRouter()
 
 
-@router.get("/api/v1/setup", responses=REFUSALS | _CONFLICT)
-async def setup(desk: Desk) -> Setup:
+@router.get("/api/v1/setup", responses=REFUSALS | _INVALID | _CONFLICT)
+async def setup(desk: Desk, lang: Lang = "en") -> Setup:
     """Where set-up stands: the scan with what it found, and what can be configured."""
-    scan = desk.scan
     return Setup(
         mode=desk.mode.value,
         file=str(desk.file),
         ranges=desk.ranges,
         ports=desk.ports,
         drivers=tuple(Driver.model_validate(driver) for driver in desk.drivers),
-        scan=None if scan is None else Scan.model_validate(scan),
+        scan=None if desk.scan is None else _scan(desk.scan, lang),
+    )
+
+
+def _scan(scan: ScanState, lang: str) -> Scan:
+    return Scan(
+        state=scan.state.value,
+        range=scan.range,
+        ports=scan.ports,
+        started=scan.started,
+        progress=scan.progress,
+        text=said([scan.note], lang),
+        problems=tuple(said([problem], lang) for problem in scan.problems),
+        findings=tuple(
+            Finding(
+                kind=found.kind.value,
+                driver=found.driver,
+                url=found.url,
+                name=found.name,
+                detail=said(found.notes, lang),
+                configured=found.configured,
+                suggestions=tuple(Suggestion.model_validate(suggestion) for suggestion in found.suggestions),
+            )
+            for found in scan.findings
+        ),
     )
 
 
@@ -249,20 +271,18 @@ async def abort_scan(desk: Desk) -> None:
 
 
 @router.post("/api/v1/setup/test", responses=_CHANGES)
-async def test(request: TestRequest, desk: Desk) -> TestResult:
+async def try_device(request: TestRequest, desk: Desk, lang: Lang = "en") -> TestResult:
     """Read one device, and let it go; nothing is written to it. It may take 20 s."""
-    return _result(await desk.test(Kind(request.kind), request.driver, request.options))
+    tested = await desk.test(Kind(request.kind), request.driver, request.options)
+    text = said(tested.notes, lang)
+    return TestResult(ok=tested.ok, text=text, meter=_meter(tested), battery=_battery(tested))
 
 
 @router.post("/api/v1/setup/write", responses=_CHANGES)
 async def write(file: FirstFile, desk: Desk) -> Written:
     """Write the first configuration file, and begin to control."""
     await desk.write(file.site, file.meter, file.batteries)
-    return Written(file=str(desk.file), text="It is written. Phasewise begins to control with it now.")
-
-
-def _result(tested: Tested) -> TestResult:
-    return TestResult(ok=tested.ok, text=tested.text, meter=_meter(tested), battery=_battery(tested))
+    return Written(file=str(desk.file))
 
 
 def _meter(tested: Tested) -> MeterTest | None:
