@@ -57,21 +57,47 @@ class _Bins:
 
     def seconds(self, start: int, column: Sequence[int | None]) -> None:
         """Take seconds."""
+        if self._step_s == SECONDS.step_s:
+            counts = [0 if value is None else 1 for value in column]
+            self._put(start, [value or 0 for value in column], counts, column, column)
+            return
         gaps = None in column
-        for index, begin, end in self._slices(start, len(column), 1):
+        for index, begin, end in self._slices(start, len(column), SECONDS.step_s):
             values = column[begin:end]
             known = [v for v in values if v is not None] if gaps else values
             if known:
-                self._take(index, sum(known), len(known), min(known), max(known))  # type: ignore[type-var, arg-type]  # without gaps there is no None
+                self._add(index, sum(known), len(known), min(known), max(known))  # type: ignore[type-var, arg-type]  # without gaps there is no None
 
     def coarse(self, start: int, unit_s: int, columns: Sequence[Sequence[int | None]]) -> None:
         """Take sums, counts, least and most."""
-        for index, begin, end in self._slices(start, len(columns[0]), unit_s):
-            sums, counts, lows, highs = (
-                [v for v in column[begin:end] if v is not None] for column in columns
-            )
-            if counts:
-                self._take(index, sum(sums), sum(counts), min(lows), max(highs))
+        sums, counts, lows, highs = columns
+        known_sums, known_counts = [value or 0 for value in sums], [value or 0 for value in counts]
+        if self._step_s == unit_s:
+            self._put(start, known_sums, known_counts, lows, highs)
+            return
+        gaps = None in counts
+        for index, begin, end in self._slices(start, len(counts), unit_s):
+            count, low, high = sum(known_counts[begin:end]), lows[begin:end], highs[begin:end]
+            if gaps:
+                low, high = [v for v in low if v is not None], [v for v in high if v is not None]
+            if count:
+                self._add(index, sum(known_sums[begin:end]), count, min(low), max(high))  # type: ignore[type-var, arg-type]  # without gaps there is no None
+
+    def _put(
+        self,
+        start: int,
+        sums: list[int],
+        counts: list[int],
+        lows: Sequence[int | None],
+        highs: Sequence[int | None],
+    ) -> None:
+        """Values that each are a step already: the only ones of it."""
+        index = start // self._step_s - self._first
+        first, last = max(0, -index), min(len(sums), len(self.sums) - index)
+        if first < last:
+            there = slice(index + first, index + last)
+            self.sums[there], self.counts[there] = sums[first:last], counts[first:last]
+            self.lows[there], self.highs[there] = lows[first:last], highs[first:last]
 
     def _slices(self, start: int, length: int, unit_s: int) -> Iterator[tuple[int, int, int]]:
         """Which of these values belong to which step: its index, begin and end."""
@@ -83,7 +109,7 @@ class _Bins:
                 yield index, begin, min(end, length)
             index, begin, end = index + 1, end, end + each
 
-    def _take(self, index: int, total: int, count: int, low: int, high: int) -> None:
+    def _add(self, index: int, total: int, count: int, low: int, high: int) -> None:
         self.sums[index] += total
         self.counts[index] += count
         before_low, before_high = self.lows[index], self.highs[index]
@@ -96,7 +122,7 @@ class _Bins:
         digits = len(str(scale))
         return Curve(
             [
-                round(total / count / scale, digits) if count else None
+                round(total / (count * scale), digits) if count else None
                 for total, count in zip(self.sums, self.counts, strict=True)
             ],
             [None if low is None else low / scale for low in self.lows],
