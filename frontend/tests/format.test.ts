@@ -7,6 +7,7 @@ import {
   clock,
   DASH,
   duration,
+  gridDirection,
   gridWord,
   houseWord,
   list,
@@ -42,6 +43,10 @@ test("directions follow the sign: positive is import, and charging", () => {
     "told to discharge 600 W",
     "told to stay at 0 W",
   ]);
+});
+
+test("a direction is for sentences of every language", () => {
+  expect([5, -5, 0.2, null].map(gridDirection)).toEqual(["import", "export", "none", "unknown"]);
 });
 
 test("a current keeps the resolution of the meter", () => {

@@ -93,7 +93,7 @@ function solar({ pv }: SystemState): Place | null {
 }
 
 /** The daemon's load is net of solar power and holds the car; what meters show apart is taken out here. */
-function house({ load_w, pv, ev }: SystemState): Place {
+function house({ load_w, pv, ev, grid }: SystemState): Place {
   const known = measured(pv);
   const usesW = load_w === null || known === null ? null : load_w + known - (measured(ev) ?? 0);
   return {
@@ -102,7 +102,7 @@ function house({ load_w, pv, ev }: SystemState): Place {
     word: houseWord(usesW),
     value: power(usesW),
     note: null,
-    stale: false,
+    stale: isGone(grid.freshness),
     givesW: usesW === null ? null : -usesW,
   };
 }

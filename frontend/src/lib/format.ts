@@ -67,21 +67,28 @@ export function price(eurKwh: number | null): string {
   return eurKwh === null ? DASH : `${number(eurKwh * 100, 1)} ct/kWh`;
 }
 
+/** Which way power flows at the grid. */
+export type Direction = "import" | "export" | "none" | "unknown";
+
+export function gridDirection(w: number | null): Direction {
+  return direction<Direction>(w, "import", "export", "none", "unknown");
+}
+
 export function gridWord(w: number | null): string {
-  return direction(w, t.common.importing, t.common.exporting, t.common.balanced);
+  return direction(w, t.common.importing, t.common.exporting, t.common.balanced, t.common.unknown);
 }
 
 export function batteryWord(w: number | null): string {
-  return direction(w, t.common.charging, t.common.discharging, t.common.idle);
+  return direction(w, t.common.charging, t.common.discharging, t.common.idle, t.common.unknown);
 }
 
 /** What the house does without its batteries: solar power can exceed what it uses. */
 export function houseWord(w: number | null): string {
-  return direction(w, t.common.using, t.common.surplus, t.common.using);
+  return direction(w, t.common.using, t.common.surplus, t.common.using, t.common.unknown);
 }
 
-function direction(w: number | null, positive: string, negative: string, zero: string): string {
-  if (w === null) return t.common.unknown;
+function direction<T>(w: number | null, positive: T, negative: T, zero: T, unknown: T): T {
+  if (w === null) return unknown;
   if (isZero(w)) return zero;
   return w > 0 ? positive : negative;
 }

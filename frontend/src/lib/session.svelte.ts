@@ -23,10 +23,11 @@ class Session {
 
   /** Why nothing can be changed now, for the hint of a disabled control; null when it can. */
   get blocked(): string | null {
-    if (live.lost) return t.common.lostHint;
+    if (live.lost && this.settingUp !== true) return t.common.lostHint;
     return this.role === "viewer" ? t.common.viewerHint : null;
   }
 
+  /** At the start, from time to time, and when set-up has ended. */
   async load(): Promise<void> {
     onLoggedOut(showLogin);
     const [session, setup] = await Promise.all([

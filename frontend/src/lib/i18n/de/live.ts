@@ -1,5 +1,13 @@
+import type { Direction } from "../../format";
 import type { live as English } from "../en/live";
 import { plural } from "../locale.svelte";
+
+const DIRECTIONS: Record<Direction, string> = {
+  import: "Bezug",
+  export: "Einspeisung",
+  none: "ausgeglichen",
+  unknown: "in unbekannter Richtung",
+};
 
 export const live: typeof English = {
   title: "Live",
@@ -61,14 +69,13 @@ export const live: typeof English = {
     near: "Nahe Grenze",
     overLimit: "Über Grenze",
     overFuse: "Über Sicherung",
-    ofFuse: (fuse) => `von ${fuse} Sicherung`,
+    ofFuse: (fuse) => `Sicherung ${fuse}`,
     limitAt: (limit) => `Grenze ${limit}`,
     importEnd: "Bezug",
     exportEnd: "Einsp.",
     lastSeen: (text) => `zuletzt gesehen ${text}`,
     spoken: (phase, now, direction, limit, fuse) =>
-      `${phase}: ${now} ${direction}, Grenze ${limit}, Sicherung ${fuse}`,
-    unknownDirection: "in unbekannter Richtung",
+      `${phase}: ${now} ${DIRECTIONS[direction]}, Grenze ${limit}, Sicherung ${fuse}`,
     room: "Spielraum",
     roomImport: (amps) => `${amps} Bezug`,
     roomExport: (amps) => `${amps} Einspeisung`,
@@ -78,8 +85,8 @@ export const live: typeof English = {
     raise: (power) => `Muss um ${power} steigen`,
     holding: "Die Grenze bremst Batterien",
     missing: (power) => `${power} mehr, als Batterien leisten können`,
-    without: (power) => `Ohne ihre Batterien: ${power}`,
-    fuseHeat: "Sicherung warm",
+    without: (power, direction) => `Ohne ihre Batterien: ${power} ${DIRECTIONS[direction]}`,
+    fuseHeat: "Sicherungs\u00adwärme",
     fuseHeatHelp:
       "Wie viel von dem, was die Sicherung aushält, durch Überstrom verbraucht ist. Sie kühlt von selbst ab.",
     batteriesOn: (phase) => `Batterien an ${phase}`,

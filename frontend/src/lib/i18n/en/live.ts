@@ -1,6 +1,15 @@
 /** The live view: status, flow of power, phases. */
 
+import type { Direction } from "../../format";
 import { plural } from "../locale.svelte";
+
+/** Within a sentence. */
+const DIRECTIONS: Record<Direction, string> = {
+  import: "importing",
+  export: "exporting",
+  none: "balanced",
+  unknown: "of unknown direction",
+};
 
 export const live = {
   title: "Live",
@@ -68,9 +77,8 @@ export const live = {
     importEnd: "import",
     exportEnd: "export",
     lastSeen: (text: string) => `last seen ${text}`,
-    spoken: (phase: string, now: string, direction: string, limit: string, fuse: string) =>
-      `${phase}: ${now} ${direction}, operating limit ${limit}, fuse ${fuse}`,
-    unknownDirection: "of unknown direction",
+    spoken: (phase: string, now: string, direction: Direction, limit: string, fuse: string) =>
+      `${phase}: ${now} ${DIRECTIONS[direction]}, operating limit ${limit}, fuse ${fuse}`,
     room: "Room",
     roomImport: (amps: string) => `${amps} import`,
     roomExport: (amps: string) => `${amps} export`,
@@ -80,7 +88,7 @@ export const live = {
     raise: (power: string) => `Needs to be raised by ${power}`,
     holding: "Limit holds batteries back",
     missing: (power: string) => `${power} more than batteries can do`,
-    without: (power: string) => `Without its batteries: ${power}`,
+    without: (power: string, direction: Direction) => `Without its batteries: ${power} ${DIRECTIONS[direction]}`,
     fuseHeat: "Fuse heat",
     fuseHeatHelp: "How much of what the fuse can bear has been used up by overcurrent. It cools down by itself.",
     batteriesOn: (phase: string) => `Batteries on ${phase}`,

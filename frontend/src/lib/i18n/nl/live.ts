@@ -1,5 +1,13 @@
+import type { Direction } from "../../format";
 import type { live as English } from "../en/live";
 import { plural } from "../locale.svelte";
+
+const DIRECTIONS: Record<Direction, string> = {
+  import: "afname",
+  export: "teruglevering",
+  none: "in balans",
+  unknown: "in onbekende richting",
+};
 
 export const live: typeof English = {
   title: "Live",
@@ -61,13 +69,12 @@ export const live: typeof English = {
     near: "Bijna vol",
     overLimit: "Boven grens",
     overFuse: "Boven zekering",
-    ofFuse: (fuse) => `van ${fuse} zekering`,
+    ofFuse: (fuse) => `zekering ${fuse}`,
     limitAt: (limit) => `grens ${limit}`,
     importEnd: "afname",
     exportEnd: "terug",
     lastSeen: (text) => `laatst gezien ${text}`,
-    spoken: (phase, now, direction, limit, fuse) => `${phase}: ${now} ${direction}, grens ${limit}, zekering ${fuse}`,
-    unknownDirection: "in onbekende richting",
+    spoken: (phase, now, direction, limit, fuse) => `${phase}: ${now} ${DIRECTIONS[direction]}, grens ${limit}, zekering ${fuse}`,
     room: "Ruimte",
     roomImport: (amps) => `${amps} afname`,
     roomExport: (amps) => `${amps} terug`,
@@ -77,8 +84,8 @@ export const live: typeof English = {
     raise: (power) => `Moet ${power} omhoog`,
     holding: "De grens houdt batterijen tegen",
     missing: (power) => `${power} meer dan de batterijen kunnen`,
-    without: (power) => `Zonder zijn batterijen: ${power}`,
-    fuseHeat: "Zekering warm",
+    without: (power, direction) => `Zonder zijn batterijen: ${power} ${DIRECTIONS[direction]}`,
+    fuseHeat: "Warmte zekering",
     fuseHeatHelp:
       "Hoeveel van wat de zekering kan hebben door te veel stroom is opgebruikt. Hij koelt vanzelf af.",
     batteriesOn: (phase) => `Batterijen op ${phase}`,

@@ -7,7 +7,7 @@ export const shell: typeof English = {
     strategy: "Strategie",
     history: "Historie",
     why: "Waarom",
-    settings: "Instellingen",
+    settings: "Instellen",
     setup: "Installatie",
   },
   navigation: "Onderdelen",
