@@ -115,7 +115,8 @@ SECTIONS = {
     HEAD + END + "web: {port: 70000}\n": "home.yaml:3: web.port: 70000 is out of range; allowed: 1 to 65535",
     HEAD + END + "web: {port: 80.5}\n": "home.yaml:3: web.port: 80.5 is not a whole number",
     HEAD + END + "web:\n  host: 0.0.0.0\n": "home.yaml:3: web.token_file: missing: with host '0.0.0.0' others on the network can reach Phasewise; "
-    "make a token with 'openssl rand -hex 32 > token' and write 'token_file: token'",
+    "make a token with 'openssl rand -hex 32 > token' and write 'token_file: token', or a "
+    "password with 'phasewise password FILE' and write 'password_file: FILE'",
 }  # fmt: skip
 
 

@@ -10,7 +10,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from phasewise.config.document import Document, Place
-from phasewise.config.errors import ConfigError, KeyPath, Problem, did_you_mean, key_text, shown
+from phasewise.config.errors import (
+    ConfigError,
+    KeyPath,
+    Problem,
+    did_you_mean,
+    key_text,
+    shown,
+    without_secrets,
+)
 from phasewise.config.schema import NOT_YET
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -79,7 +87,10 @@ class Checker:
         key = key_text(path, self._document.value)
         document = self._document
         self._problems.append(
-            Problem(document.file, place.line, place.column, key, value, message, allowed, path)
+            # A driver's own message may repeat what it was given.
+            Problem(
+                document.file, place.line, place.column, key, value, without_secrets(message), allowed, path
+            )
         )
         self._paths.add(path)
 

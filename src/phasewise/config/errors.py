@@ -1,6 +1,7 @@
 """What is wrong with a configuration file, said so that a person can mend it."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,14 @@ KeyPath = tuple[str | int, ...]
 """Where a value is: mapping keys as text, list positions counted from 0."""
 
 _SECRET_ENDINGS = ("password", "secret", "token", "key", "webhook")
+MASK = "********"
+"""Stands for a secret; nobody uses this as one, so that a mask can be told from what it hides."""
+_IN_URL = (
+    re.compile(r"(?P<before>://[^/?#\s:@]*:)\S+(?=@)"),
+    re.compile(r"(?i)(?P<before>[?&][\w-]*(?:password|secret|token|key|auth)=)[^&#\s]+"),
+)
+"""The password in front of a host, and keys in a query."""
+
 _SHOWN_LENGTH = 60  # longer values would hide the rest of the message in a terminal
 
 
@@ -57,6 +66,13 @@ def is_secret(path: KeyPath) -> bool:
     return "headers" in path[:-1] or (isinstance(name, str) and name.lower().endswith(_SECRET_ENDINGS))
 
 
+def without_secrets(text: str) -> str:
+    """A text with the secrets of the URLs in it masked."""
+    for pattern in _IN_URL:
+        text = pattern.sub(rf"\g<before>{MASK}", text)
+    return text
+
+
 def shown(value: object, key: str | int = "") -> str:
     """A value as it appears in a message: text in quotes, collections by kind, secrets not at all."""
     if isinstance(value, dict):
@@ -69,7 +85,7 @@ def shown(value: object, key: str | int = "") -> str:
         return "true" if value else "false"
     if is_secret((key,)):
         return "'***'"
-    text = repr(value)
+    text = repr(without_secrets(value) if isinstance(value, str) else value)
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
 
 

@@ -1,19 +1,9 @@
 """Secrets of a configuration: masked on the way out, left as they are when the mask comes back."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from phasewise.config.errors import KeyPath, is_secret
-
-MASK = "********"
-"""Stands for a secret; nobody uses this as one, so that a mask can be told from what it hides."""
-
-_IN_URL = (
-    re.compile(r"(?P<before>://[^/?#\s:@]*:)\S+(?=@)"),
-    re.compile(r"(?i)(?P<before>[?&][\w-]*(?:password|secret|token|key|auth)=)[^&#\s]+"),
-)
-"""The password in front of a host, and keys in a query."""
+from phasewise.config.errors import MASK, KeyPath, is_secret, without_secrets
 
 
 class StaleMaskError(Exception):
@@ -33,13 +23,6 @@ def masked(value: Any, path: KeyPath = ()) -> Any:
     if value is not None and value != "" and any(is_secret(path[:end]) for end in range(1, len(path) + 1)):
         return MASK
     return without_secrets(value) if isinstance(value, str) else value
-
-
-def without_secrets(text: str) -> str:
-    """A text with the secrets of the URLs in it masked."""
-    for pattern in _IN_URL:
-        text = pattern.sub(rf"\g<before>{MASK}", text)
-    return text
 
 
 def unmasked(value: Any, now: Any, path: KeyPath) -> Any:

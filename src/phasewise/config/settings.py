@@ -17,13 +17,13 @@ from pydantic_core import to_jsonable_python
 from phasewise.config.build import Builder
 from phasewise.config.check import Checker, model_in
 from phasewise.config.document import EXACT_INTEGERS, Document, Place, parse
-from phasewise.config.errors import ConfigError, KeyPath, key_text
+from phasewise.config.errors import ConfigError, KeyPath, key_text, without_secrets
 from phasewise.config.form import LISTS, SECTIONS, Entries, driver_entries
 from phasewise.config.load import parse_config
 from phasewise.config.registry import NotLoadedError, Registry
 from phasewise.config.rewrite import read, rewrite
 from phasewise.config.schema import Config, ControlSection
-from phasewise.config.secrets import StaleMaskError, masked, unmasked, without_secrets
+from phasewise.config.secrets import StaleMaskError, masked, unmasked
 
 _DEEP = 16
 """Mappings and lists around a value; the keys there are need at most 6."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 
@@ -13,6 +13,8 @@ TIMEOUT_S = 20.0
 """Prices are wanted hours ahead; a service that needs longer is asked again later."""
 MAX_BYTES = 5_000_000
 """Two days of quarter hours are 30 kB in the wordiest format; an endless answer must not fill the memory."""
+MIN_SECRET = 6
+"""Characters. Shorter values, such as an area or a number, would only garble messages."""
 SHOWN = 200
 """Characters of an answer that a message repeats."""
 
@@ -33,7 +35,8 @@ async def get(
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """The body of a good answer. Raises SourceError, which never repeats parameters: they hold secrets."""
-    host = urlsplit(url).hostname or url
+    host = urlsplit(url).hostname or "the address"
+    secrets = _secrets(url, params or {}, headers or {})
     try:
         async with web.get(url, params=params, headers=headers) as answer:
             body = bytearray()
@@ -41,14 +44,15 @@ async def get(
                 body += chunk
                 if len(body) > MAX_BYTES:
                     raise SourceBadData(f"{host} sends more than {MAX_BYTES / 1e6:g} MB")
-            status, reason = answer.status, answer.reason
+            status, phrase = answer.status, answer.reason
     except TimeoutError as error:
         raise SourceUnreachable(f"{host} did not answer within {TIMEOUT_S:g} s") from error
     except (aiohttp.ClientError, ValueError) as error:
-        raise SourceUnreachable(f"{host} can't be reached: {type(error).__name__}: {error}") from error
+        reason = _without(secrets, f"{type(error).__name__}: {error}")
+        raise SourceUnreachable(f"{host} can't be reached: {reason}") from error
     if status != 200:
-        text = f": {shown(bytes(body))}" if body else ""
-        raise SourceRefused(f"{host} answered {status} {reason or ''}".rstrip() + text, status)
+        text = f": {_without(secrets, shown(bytes(body), 4 * SHOWN))}"[: SHOWN + 2] if body else ""
+        raise SourceRefused(f"{host} answered {status} {phrase or ''}".rstrip() + text, status)
     return bytes(body)
 
 
@@ -61,7 +65,22 @@ def parsed(body: bytes, source: str) -> object:
     return content
 
 
-def shown(body: bytes) -> str:
+def shown(body: bytes, length: int = SHOWN) -> str:
     """The beginning of an answer on one line."""
     text = " ".join(body[: 4 * SHOWN].decode("utf-8", "replace").split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def _secrets(url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
+    """What may be secret of a question, longest first: some services repeat in their answer what they got."""
+    parts = urlsplit(url)
+    values = [*params.values(), *headers.values(), *(value for _, value in parse_qsl(parts.query))]
+    words = [word for value in values for word in (value, *value.split())]
+    found = {*words, parts.username, parts.password}
+    return sorted((word for word in found if word and len(word) >= MIN_SECRET), key=len, reverse=True)
+
+
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
