@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 
+import hypothesis
 import msgspec
 import pytest
 from hypothesis import given
@@ -190,8 +191,8 @@ def test_a_phase_that_fits_better_but_badly_is_not_named() -> None:
         )
         return PlausibilityMemory(batteries=(fits_l2,))
 
-    assert doubted(battery(0.7), settings_of("L1")) == {}
-    assert doubted(battery(0.8), settings_of("L1")) == {"m0": Phase.L2}
+    assert doubted(battery(0.8), settings_of("L1")) == {}
+    assert doubted(battery(0.9), settings_of("L1")) == {"m0": Phase.L2}
 
 
 def test_moves_of_one_pulsing_load_count_once_a_minute() -> None:
@@ -546,6 +547,7 @@ def test_a_battery_that_left_is_forgotten_and_others_keep_what_they_have() -> No
     assert findings(memory, alone)[0].moves >= moves
 
 
+@hypothesis.settings(deadline=None)  # machines may be busy
 @given(
     order=st.permutations((0, 1, 2)),
     seed=st.integers(0, 1000),

@@ -77,9 +77,9 @@ With the right phase configured, fewer than two moves in a thousand speak for an
 ever climbs by 7 from nothing is (1/4 : 3/4)^7 = 4.6e-4 (the gambler's ruin). It begins from nothing at a
 start only; later it has all the moves behind it that spoke for the right phase. Two wrong phases, three
 batteries and a start a week are 312 a year: 0.14 false warnings, at odds that are a hundred times too bad."""
-GOOD_FIT = 0.75
-"""The phase that is named instead must show most of the battery's moves, as a true one does (0.9 and more).
-If none does, the readings are later than READING_LATE_S or not to be believed: then nothing can be told."""
+GOOD_FIT = 0.85
+"""The phase that is named instead must show most of the battery's moves, as a true one does (0.88 and more,
+99 times in 100). If none does, the readings are later than READING_LATE_S or not to be believed."""
 
 Sample = tuple[float, ...]
 """Time, and power: that of L1, L2, L3, import positive; or that of a battery."""
