@@ -151,7 +151,9 @@ class Place:
         return [(colon, end, ""), (at, at, piece + "".join(comment for _, _, comment in kept))]
 
     def _kept(self, start: int, end: int, beside: Node) -> list[Splice]:
-        """The comments inside of what goes, on lines of their own below it; within braces there are none."""
+        """The comments inside of what goes, on lines of their own below it. Within braces there is no place
+        for such lines: there the loss of one is a reason to refuse, as `rewrite` does.
+        """
         inside = self._comments_within(start, end)
         if not inside or self._is_flow:
             return []

@@ -12,7 +12,7 @@ from phasewise.web import wire
 from phasewise.web.api import REFUSALS, WRITE_REFUSALS, ControlsNow
 from phasewise.web.setup import FieldProblem, Invalid
 
-Path = Annotated[
+SettingPath = Annotated[
     tuple[Annotated[str, Field(max_length=200)] | Annotated[int, Field(strict=True, ge=0)], ...],
     Field(min_length=1, max_length=12),
 ]
@@ -44,7 +44,7 @@ class SettingsState(_Wire):
 class SettingChange(_Wire):
     """One value of the file: `value` or `remove`."""
 
-    path: Path
+    path: SettingPath
     """Keys, and positions in lists counted from 0; a battery by its id: ["batteries", "m1", "phase"]."""
     value: JsonValue = None
     """Null = nothing stands there: the default counts."""

@@ -9,7 +9,7 @@ import pytest
 from config_fakes import CONTRACT, REGISTRY
 
 from phasewise.config.document import parse
-from phasewise.config.form import LISTS, SECTIONS, json_schema
+from phasewise.config.form import _ADVANCED, _GROUPS, LISTS, SECTIONS, json_schema
 from phasewise.config.schema import NOT_YET, FileSections
 from phasewise.registry import load_plugins
 
@@ -72,6 +72,11 @@ def test_hints() -> None:
     assert FIELDS["alarms.webhook"]["x-secret"]
     assert FIELDS["prices.http-json.headers"]["x-secret"]
     assert FIELDS["batteries.marstek.url"]["x-format"] == "url"
+
+
+@pytest.mark.parametrize("path", sorted({*_ADVANCED, *_GROUPS}), ids=".".join)
+def test_no_hint_is_for_a_key_that_is_gone(path: tuple[str, ...]) -> None:
+    assert ".".join(path) in FIELDS
 
 
 def test_it_is_one_document_without_references() -> None:
