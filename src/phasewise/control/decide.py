@@ -36,6 +36,8 @@ from phasewise.model import (
     Command,
     Cycle,
     Decision,
+    Fact,
+    FactCode,
     Freshness,
     Intent,
     Reason,
@@ -380,7 +382,8 @@ def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory
     if meter is Freshness.LOST:
         after_s = lost_after_s(snapshot.grid_cadence_s) if snapshot.grid is not None else FIRST_TELEGRAM_S
         detail = f"nothing new for more than {after_s:.0f} s"
-        found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", detail))
+        facts = (Fact(FactCode.SILENT_S, after_s),)
+        found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", detail, facts))
     for health, seen in zip(healths, snapshot.batteries, strict=True):
         found.extend(health_of.alarms(health, seen, snapshot.time_s))
     return tuple(found)

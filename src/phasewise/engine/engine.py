@@ -37,6 +37,8 @@ from phasewise.model import (
     AlarmCode,
     Command,
     Decision,
+    Fact,
+    FactCode,
     GridReading,
     Settings,
     Severity,
@@ -334,8 +336,8 @@ class Engine:
         if self._meter.status is not None and snapshot.grid is None:
             found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", self._meter.status))
         if snapshot.grid is not None and snapshot.grid_cadence_s > SLOWEST_CADENCE_S:
-            detail = f"{snapshot.grid_cadence_s:.0f}"
-            found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", detail))
+            facts = (Fact(FactCode.CADENCE_S, round(snapshot.grid_cadence_s)),)
+            found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", facts=facts))
         found.extend(self.submeters.alarms(now_s))
         for worker in self._workers.values():
             found.extend(self._battery_alarms(worker, now_s))

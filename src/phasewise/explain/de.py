@@ -202,6 +202,7 @@ DE = Catalogue(
             "Ohne Neutralleiter (3 x 230 V Dreieck) sagt der Zähler von einer Phase nicht, was ihre Sicherung"
             " trägt."
         ),
+        F.SILENT_S: "Er hat seit mehr als {value} nichts Neues gesagt.",
         F.CADENCE_S: "Der Zähler sendet alle {value}; eine Phase braucht 10 s oder weniger.",
         F.NO_PHASE_POWER: "Der Zähler nennt die Leistung der einzelnen Phasen nicht.",
         F.SEEN_ON: "Ihre Leistung zeigt sich auf {value}.",

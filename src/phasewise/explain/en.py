@@ -168,6 +168,7 @@ EN = Catalogue(
             "Without a neutral (3 x 230 V delta), what the meter says of a phase does not mean what its fuse"
             " carries."
         ),
+        F.SILENT_S: "It has said nothing new for more than {value}.",
         F.CADENCE_S: "The meter sends every {value}; a phase needs 10 s or less.",
         F.NO_PHASE_POWER: "The meter does not tell the power of each phase.",
         F.SEEN_ON: "Its power shows on {value}.",

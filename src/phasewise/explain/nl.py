@@ -188,6 +188,7 @@ NL = Catalogue(
         F.DELTA: (
             "Zonder nul (3 x 230 V driehoek) zegt de meter van een fase niet wat haar zekering draagt."
         ),
+        F.SILENT_S: "Hij heeft al meer dan {value} niets nieuws gezegd.",
         F.CADENCE_S: "De meter stuurt elke {value}; een fase heeft 10 s of minder nodig.",
         F.NO_PHASE_POWER: "De meter geeft het vermogen per fase niet.",
         F.SEEN_ON: "Haar vermogen is te zien op {value}.",

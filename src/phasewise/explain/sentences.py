@@ -9,7 +9,7 @@ from phasewise.explain.nl import NL
 from phasewise.model import Alarm, Fact, FactCode, Reason
 
 _IN_WATTS = {FactCode.IMPORT_OVER_W, FactCode.EXPORT_OVER_W}
-_UNITS = {FactCode.USED_PCT: "%", FactCode.CADENCE_S: "s"}
+_UNITS = {FactCode.USED_PCT: "%", FactCode.CADENCE_S: "s", FactCode.SILENT_S: "s"}
 
 CATALOGUES: Mapping[str, Catalogue] = {"en": EN, "nl": NL, "de": DE}
 

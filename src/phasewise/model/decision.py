@@ -135,6 +135,8 @@ class FactCode(StrEnum):
     """The connection is three-wire delta."""
     CADENCE_S = "cadence"
     """The meter sends every `value` seconds."""
+    SILENT_S = "silent"
+    """The meter has said nothing new for more than `value` seconds."""
     NO_PHASE_POWER = "no-phase-power"
     """The meter tells no power per phase."""
     SEEN_ON = "seen-on"
