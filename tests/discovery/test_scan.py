@@ -113,7 +113,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
     (dev / "serial" / "by-id" / "what is this?").symlink_to(dev / "ttyUSB1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mdns, "BROWSE_S", 1.5)
-        patch.setattr(p1, "SLOWEST_S", 3.0)
+        patch.setattr(p1, "SLOWEST_S", 2.0)
         patch.setattr(marstek_probe, "TIMING", LineTiming(0.15, 1.0, reopen_wait_s=1.0, settle_s=0.2))
         return asyncio.run(_scanned(dev))
 

@@ -59,7 +59,7 @@ VALUES = st.recursive(
 SECTIONS = st.dictionaries(TEXTS, VALUES, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SECTIONS, SECTIONS, st.lists(SECTIONS, max_size=3), SECTIONS)
 def test_whatever_is_said_is_read_back_the_same(
     site: dict[str, Any], meter: dict[str, Any], batteries: list[dict[str, Any]], web: dict[str, Any]

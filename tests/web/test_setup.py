@@ -336,7 +336,7 @@ def test_answers_are_as_described_whatever_is_sent(tmp_path: Path, label: str, m
     operation = next(o.ok() for o in schema.get_all_operations() if o.ok().label == label)
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     def check(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=CHECKS)
 

@@ -37,7 +37,7 @@ LOOKS_AT_ONCE = 16
 """Each is one connection to one device."""
 FIRST_WORD_S = 0.3
 """Modbus never speaks first: what does so within this time is not asked."""
-BRIDGE_QUIET_S = 2.5
+BRIDGE_QUIET_S = 1.5
 """Behind a bridge a meter that sends every second is heard within this time; then Modbus is tried."""
 
 
