@@ -209,6 +209,6 @@ class EvOverrideSection(Section):
             strategy=FollowUp(self.strategy),
             input=self.input,
             threshold_w=self.threshold_w,
-            phase=None if self.phase == "total" else Phase(self.phase),
+            phase=None if self.phase == "total" else Phase[self.phase],
             clear_after_s=self.clear_after_s,
         )
