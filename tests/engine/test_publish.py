@@ -5,8 +5,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from phasewise.engine.alarms import Standing
+from phasewise.engine.goal import goal_state
 from phasewise.engine.publish import system_state
 from phasewise.engine.state import PhaseState, SystemState
+from phasewise.engine.summary import Scene, summary
+from phasewise.explain import CATALOGUES
+from phasewise.mapping.plausibility import Finding
 from phasewise.model import (
     Alarm,
     AlarmCode,
@@ -23,12 +28,17 @@ from phasewise.model import (
     PhaseDecision,
     PhaseProtection,
     PhaseReading,
+    Reason,
+    ReasonCode,
     Settings,
     Severity,
     Site,
     Snapshot,
     UnassignedPolicy,
 )
+from phasewise.model.memory import Memory
+from phasewise.web import wire
+from phasewise.web.stream import StateEncoder
 
 ON = PhaseProtection(enabled=True)
 L1 = PhaseReading(power_w=2300.0, current_a=10.0, voltage_v=230.0)
@@ -117,6 +127,35 @@ def test_protection_is_active_when_it_can_act(
     alarms = (Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM),) if refused else ()
     state = shown(protection=protection, assigned=assigned, alarms=alarms)
     assert (state.protection.enabled, state.protection.active) == (protection.enabled, active)
+
+
+@pytest.mark.parametrize("lang", CATALOGUES)
+def test_what_is_published_is_sent_as_the_api_describes_it(lang: str) -> None:
+    battery = BatterySettings("m1", "Garage", Capabilities(2500.0, 2500.0), Assignment.L1)
+    settings = Settings(Site(), (battery,), ControlSettings(strategy="charge"))
+    snapshot = Snapshot(10.2, 1.8e9, GridReading(10.0, 1150.0), True, 1.0, (BatterySnapshot("m1"),))
+    told = BatteryDecision("m1", 0.0, reasons=(Reason(ReasonCode.SOC_LIMIT, -1200.0),))
+    decision = Decision(10.2, "charge", "charge", (told,))
+    finding = Finding("m1", "Garage", Assignment.L1, Phase.L2, 9, (0.1, 0.9, 0.0), 0.99, doubtful=True)
+    state = system_state(
+        snapshot,
+        settings,
+        decision,
+        strategies=("charge",),
+        applied_w={},
+        alarms=(Standing(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter"), 1.8e9),),
+        found=(finding,),
+        goal=goal_state(snapshot, settings, Memory()),
+        summary=summary(Scene(snapshot, settings, decision)),
+    )
+    sent = wire.System.model_validate_json(StateEncoder().json(state, lang))
+    assert sent.summary == summary(Scene(snapshot, settings, decision)).say(lang)
+    assert sent.strategy.goal is not None
+    mapping = sent.batteries[0].mapping
+    assert mapping is not None
+    said = [sent.strategy.goal.text, mapping.evidence, sent.batteries[0].reasons[0].text, sent.alarms[0].text]
+    english = wire.System.model_validate_json(StateEncoder().json(state))
+    assert all(text not in english.model_dump_json() for text in said) == (lang != "en")
 
 
 def test_the_policy_for_unassigned_batteries_is_shown() -> None:

@@ -150,6 +150,10 @@ SITUATIONS: dict[str, tuple[Scene, str]] = {
         scene((-1200.0, 1200.0), Reason(R.RELIEF, -1200.0, "L1"), phases=on_l1(relief_w=-1200.0)),
         "Discharging with 1.2 kW to keep L1 inside its limits.",
     ),
+    "relief that the strategy gives anyway": (
+        scene((-2500.0, 0.0), Reason(R.RELIEF, 0.0, "L1"), phases=on_l1(relief_w=-500.0)),
+        "The house gets 2.5 kW from the batteries.",
+    ),
     "too much": (
         scene(
             (-2500.0, 0.0), Reason(R.RELIEF, -2500.0, "L1"), phases=on_l1(relief_w=-3400.0, missing_w=-900.0)

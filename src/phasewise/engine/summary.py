@@ -185,10 +185,16 @@ def _danger(scene: Scene) -> Saying | None:
         topic = Topic.OVERLOAD_IMPORT if short.missing_w < 0.0 else Topic.OVERLOAD_EXPORT
         return Saying(topic, power_w=short.missing_w, phase=short.phase.value)
     helped = max(phases, key=lambda p: abs(p.relief_w), default=None)
-    if helped is None or abs(helped.relief_w) < AT_WORK_W:
+    if helped is None or abs(helped.relief_w) < AT_WORK_W or not _relieves(scene.decision):
         return None
     topic = Topic.RELIEF_DISCHARGE if helped.relief_w < 0.0 else Topic.RELIEF_CHARGE
     return Saying(topic, power_w=helped.relief_w, phase=helped.phase.value)
+
+
+def _relieves(decision: Decision) -> bool:
+    """Whether a battery does more for a phase than what the strategy wants of it anyway."""
+    reasons = [reason for battery in decision.batteries for reason in battery.reasons]
+    return any(r.code is ReasonCode.RELIEF and abs(r.power_w) >= AT_WORK_W for r in reasons)
 
 
 def _other_cause(scene: Scene) -> Saying | None:
