@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_kit import BEGIN, DAY_S, QUARTER_S, filled, past, write
 
+from phasewise.store import Total, open_to_write, write_minutes
 from phasewise.store.codec import unpack
 from phasewise.store.query import STEPS_S, step_for
 from phasewise.store.tiers import KEEP_MINUTES_S, MINUTES, QUARTERS, SECONDS
@@ -76,6 +77,24 @@ def test_every_tier_has_the_same_sums_to_the_last_watt_second(tmp_path: Path) ->
         for field, expected in (("sum", sum(seconds)), ("n", len(seconds))):
             assert sum(v or 0 for c in columns for v in c[f"{NAME}:{field}"]) == expected
     db.close()
+
+
+def test_minutes_without_seconds_are_as_those_made_of_seconds(tmp_path: Path) -> None:
+    """Over the end of a day, from the middle of an hour on."""
+    start, minutes = BEGIN + DAY_S - 5 * QUARTER_S, [(n * 37) % 500 - 250 for n in range(150)]
+    # One second more, so that the last quarter hour is closed.
+    seconds = [value for value in minutes for _ in range(60)] + [0]
+    made = filled(tmp_path / "seconds.db", start, {NAME: list(seconds)}, batch=600)
+    given = open_to_write(tmp_path / "minutes.db")
+    write_minutes(given, start, {NAME: [Total(60 * value, 60, value, value) for value in minutes]})
+    rows = "SELECT step_s, start, data FROM chunk WHERE step_s > 1 ORDER BY step_s, start"
+    found, expected = (
+        [(step_s, at, unpack(data)) for step_s, at, data in db.execute(rows)] for db in (given, made)
+    )
+    assert found == expected
+    assert len(found) == 4 + 2
+    made.close()
+    given.close()
 
 
 def test_seconds_that_come_again_replace_what_was_there(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from phasewise.store.query import Curve, Curves, History, UnreadableError
 from phasewise.store.schema import MIGRATIONS, ForeignFileError, open_to_read, open_to_write
-from phasewise.store.tiers import Run, write_runs
+from phasewise.store.tiers import Run, Total, write_minutes, write_runs
 from phasewise.store.writer import Job, Trouble, Writer
 
 __all__ = [
@@ -13,10 +13,12 @@ __all__ = [
     "History",
     "Job",
     "Run",
+    "Total",
     "Trouble",
     "UnreadableError",
     "Writer",
     "open_to_read",
     "open_to_write",
+    "write_minutes",
     "write_runs",
 ]

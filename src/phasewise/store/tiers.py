@@ -102,12 +102,50 @@ def _close(db: sqlite3.Connection, quarter: int) -> None:
             _overlay(seconds, run.columns, run.start - quarter, QUARTER_S)
     _put(db, SECONDS, quarter, seconds)
     for tier in (MINUTES, QUARTERS):
-        chunk = _begin(quarter, tier.chunk_s)
-        coarse = _chunk(db, tier, chunk)
-        first = (quarter - chunk) // tier.step_s
-        _overlay(coarse, _coarser(seconds, tier.step_s), first, tier.chunk_s // tier.step_s)
-        _put(db, tier, chunk, coarse)
+        _merge(db, tier, quarter, _coarser(seconds, tier.step_s))
     db.execute("DELETE FROM tail WHERE start >= ? AND start < ?", (quarter, quarter + QUARTER_S))
+
+
+def write_minutes(db: sqlite3.Connection, start: int, minutes: dict[str, list[Total]]) -> None:
+    """Keep minutes that were never seconds in this file: whole quarter hours from `start`, Unix time."""
+    each = QUARTER_S // MINUTES.step_s
+    quarters = {
+        name: [_together(totals[at : at + each]) for at in range(0, len(totals), each)]
+        for name, totals in minutes.items()
+    }
+    for tier, named in ((MINUTES, minutes), (QUARTERS, quarters)):
+        count = max((len(totals) for totals in named.values()), default=0)
+        at = 0
+        while at < count:
+            begin = start + at * tier.step_s
+            until = at + (_begin(begin, tier.chunk_s) + tier.chunk_s - begin) // tier.step_s
+            _merge(db, tier, begin, _columns({name: totals[at:until] for name, totals in named.items()}))
+            at = until
+
+
+def _together(totals: Sequence[Total]) -> Total:
+    return Total(
+        sum(t.sum for t in totals),
+        sum(t.n for t in totals),
+        min(t.min for t in totals),
+        max(t.max for t in totals),
+    )
+
+
+def _columns(totals: dict[str, list[Total]]) -> dict[str, list[int | None]]:
+    return {
+        f"{name}:{field}": [getattr(t, field) for t in each]
+        for name, each in totals.items()
+        for field in COARSE
+    }
+
+
+def _merge(db: sqlite3.Connection, tier: Tier, begin: int, columns: dict[str, list[int | None]]) -> None:
+    """Put values from `begin` on into the row that holds them all."""
+    chunk = _begin(begin, tier.chunk_s)
+    row = _chunk(db, tier, chunk)
+    _overlay(row, columns, (begin - chunk) // tier.step_s, tier.chunk_s // tier.step_s)
+    _put(db, tier, chunk, row)
 
 
 def _coarser(seconds: dict[str, list[int | None]], step_s: int) -> dict[str, list[int | None]]:

@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 
 from phasewise.app import Application, Devices
-from phasewise.config import BatteryConfig, FurtherMeterConfig, MeterConfig
+from phasewise.config import BatteryConfig, FurtherMeterConfig, MeterConfig, load_config
+from phasewise.demo.past import Past, write_past
+from phasewise.demo.prices import market_prices, write_prices
 from phasewise.devices.base import BatteryDriver, MeterDriver
 from phasewise.registry import Plugins
 from phasewise.sim.battery import BatterySpec, SimBattery
@@ -24,15 +26,18 @@ from phasewise.sim.house import DelayLine, MeterSample, PerPhase, SimHouse
 from phasewise.sim.household import Household
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
+from phasewise.sources.tariff import with_tariff
 
-STARTS_AT_S = 11.5 * 3600.0
-"""Late morning: sun, clouds and people in the kitchen."""
+DAY_S = 24 * 3600.0
+STARTS_AT_S = 2.0 * DAY_S + 11.5 * 3600.0
+"""Late morning of the third day: sun, clouds and people in the kitchen, and two days to look back at."""
 PACE = 6.0
 """Appliances run more often than at home, so that there is something to see."""
 METER_DELAY_S = 0.9
 """Just under one cadence, so that each telegram shows the sample before."""
 USUAL_PORT = 8080
 IDS = ("garage", "attic", "shed")
+SOCS_PCT = (46.0, 61.0, 54.0)
 
 CONFIG = """\
 # The configuration of this demonstration. It is thrown away at the end; edit it as you like meanwhile.
@@ -63,6 +68,14 @@ batteries:
     # No phase yet: choose one on the dashboard.
 control:
   phase_protection: {{enabled: true}}
+prices: # made up, around today
+  driver: file
+  file: prices.csv
+  start: time
+  value: eur_kwh
+  tariff:
+    - buy: {{add_eur_kwh: 0.11, vat_pct: 21}}
+      sell: {{add_eur_kwh: -0.02}}
 web: {{port: {port}}}
 """
 
@@ -82,8 +95,7 @@ def demo_house(started_s: float) -> SimHouse:
     """The house of the demonstration; `started_s` is the monotonic time of its late morning."""
     household = Household(seed=3, pace=PACE)
     batteries = [
-        SimBattery(BatterySpec(dead_time_s=0.8), soc_pct=soc_pct, now_s=started_s)
-        for soc_pct in (46.0, 61.0, 54.0)
+        SimBattery(BatterySpec(dead_time_s=0.8), soc_pct=soc_pct, now_s=started_s) for soc_pct in SOCS_PCT
     ]
     return SimHouse(
         lambda now_s: household.loads_w(STARTS_AT_S + now_s - started_s),
@@ -126,7 +138,24 @@ async def _run_on_sockets(path: Path, plugins: Plugins, port: int, ready: Callab
             stack.push_async_callback(server.stop)
             urls[battery_id] = f"modbus-tcp://127.0.0.1:{server.port}?unit=1"
         _write(path, port=port, **urls)
+        await _write_past(path, plugins, time.time())
         await Application(path, plugins).run(ready)
+
+
+async def _write_past(path: Path, plugins: Plugins, now_s: float) -> None:
+    """Prices, and the day before: a history file as if this had run for long. Before anything reads them."""
+    market = market_prices(now_s, STARTS_AT_S)
+    write_prices(path.with_name("prices.csv"), market)
+    config = load_config(path, plugins.registry())
+    tariff = () if config.prices is None else config.prices.tariff
+    household = Household(seed=3, pace=PACE)
+    past = Past(
+        loads_w=lambda utc_s: household.loads_w(STARTS_AT_S + utc_s - now_s),
+        pv_w=lambda utc_s: household.pv_w(STARTS_AT_S + utc_s - now_s),
+        prices=with_tariff(market, tariff),
+        batteries=[(i, phase, soc_pct) for phase, (i, soc_pct) in enumerate(zip(IDS, SOCS_PCT, strict=True))],
+    )
+    await asyncio.to_thread(write_past, config.history.path, past, now_s)
 
 
 def _write(path: Path, **values: object) -> None:
@@ -161,6 +190,7 @@ async def _run_in_process(
     _write(path, port=port, **urls)
     clock = FastClock(speed, utc_s=datetime.now().astimezone().timestamp())
     devices = InProcess(plugins, clock)
+    await _write_past(path, plugins, clock.utc_s())
     await Application(path, plugins, clock=clock, devices=devices).run(ready)
 
 
