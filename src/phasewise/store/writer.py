@@ -6,6 +6,7 @@ tried again with each batch.
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -173,6 +174,7 @@ class Writer:
         if self._connection is not None and self._inode != _inode(self.path):
             self._close_file()
         if self._connection is None:
+            _give_rights(self.path)
             self._connection = open_to_write(self.path)
             self._inode = _inode(self.path)
         return self._connection
@@ -217,6 +219,15 @@ def move_aside(path: Path) -> Path:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(path.with_name(stem + suffix))
     return path.rename(path.with_name(stem))
+
+
+def _give_rights(path: Path) -> None:
+    """SQLite makes its companion files with the rights of the file: they stay when its own change."""
+    for suffix in ("-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        with contextlib.suppress(OSError):
+            if not os.access(companion, os.W_OK):
+                companion.chmod(path.stat().st_mode & 0o777)
 
 
 def _primary(error: sqlite3.Error) -> int | None:
