@@ -28,6 +28,6 @@ export const common: typeof English = {
   noAnswer: "Phasewise hat nicht geantwortet. Ob die Änderung wirkt, ist daher nicht bekannt.",
   silent: "Phasewise antwortet nicht.",
   refused: (status) => `Phasewise hat das abgelehnt (HTTP ${status}).`,
-  viewerHint: "Du bist nur zum Ansehen angemeldet. Melde dich als Eigentümer an, um das zu ändern.",
+  viewerHint: "Sie sind nur zum Ansehen angemeldet. Melden Sie sich als Eigentümer an, um das zu ändern.",
   lostHint: "Nicht möglich, solange die Verbindung zu Phasewise unterbrochen ist.",
 };

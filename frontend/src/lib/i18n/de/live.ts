@@ -108,7 +108,7 @@ export const live: typeof English = {
     threePhase: "An allen drei Phasen",
     threePhaseHint: "Je ein Drittel der Leistung.",
     unassigned: "Nicht zugeordnet",
-    unassignedHint: "Phasewise weiß nicht, an welcher Phase diese sind. Du kannst es bei jeder Batterie angeben.",
+    unassignedHint: "Phasewise weiß nicht, an welcher Phase diese sind. Sie können es bei jeder Batterie angeben.",
     elsewhere: "An einer Phase, die der Zähler nicht zeigt",
   },
   support: {

@@ -18,7 +18,7 @@ export const shell: typeof English = {
   noSubstitute: "Es ersetzt keine Sicherung.",
   lost: {
     title: "Verbindung zu Phasewise unterbrochen",
-    old: (time) => `Was du unten siehst, ist von ${time} und stimmt vielleicht nicht mehr.`,
+    old: (time) => `Was Sie unten sehen, ist von ${time} und stimmt vielleicht nicht mehr.`,
     check: "Läuft Phasewise, und ist dieses Gerät im selben Netz?",
     retrying: "Es wird von selbst weiter versucht.",
     reload: "Seite neu laden",
@@ -46,7 +46,7 @@ export const shell: typeof English = {
     notifyHelp: "Solange diese Seite in einem Tab offen ist. Nur Warnungen und Alarme.",
     notifyUnsupported: "Dieser Browser zeigt keine Mitteilungen von Webseiten.",
     notifyInsecure: "Browser erlauben das nur bei einer Adresse mit HTTPS.",
-    notifyDenied: "Dieser Browser darf keine Mitteilungen dieser Seite zeigen. Ändere das im Browser.",
+    notifyDenied: "Dieser Browser darf keine Mitteilungen dieser Seite zeigen. Ändern Sie das im Browser.",
     logout: "Abmelden",
   },
 };

@@ -28,6 +28,6 @@ export const common: typeof English = {
   noAnswer: "Phasewise gaf geen antwoord, dus het is niet zeker of dit gelukt is.",
   silent: "Phasewise geeft geen antwoord.",
   refused: (status) => `Phasewise weigerde dit (HTTP ${status}).`,
-  viewerHint: "Je bent ingelogd om mee te kijken. Log in als eigenaar om dit te wijzigen.",
+  viewerHint: "U bent ingelogd om mee te kijken. Log in als eigenaar om dit te wijzigen.",
   lostHint: "Niet mogelijk zolang de verbinding met Phasewise weg is.",
 };

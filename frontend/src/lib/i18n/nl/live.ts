@@ -14,7 +14,7 @@ export const live: typeof English = {
   status: {
     label: "Status",
     ok: "Alles is in orde.",
-    fullStop: "Volledige stop: alle batterijen staan stil.",
+    fullStop: "Alles gestopt: alle batterijen staan stil.",
     overFuse: (phase, now, fuse) => `Op ${phase} loopt ${now}, meer dan de zekering van ${fuse}.`,
     overLimit: (phase, now, limit) => `Op ${phase} loopt ${now}, meer dan de grens van ${limit}.`,
     near: (phase, now, limit) => `${phase} zit dicht bij de grens: ${now} van ${limit}.`,
@@ -57,7 +57,7 @@ export const live: typeof English = {
   strategy: {
     label: "Strategie",
     change: "Strategie wijzigen",
-    fullStop: "Volledige stop",
+    fullStop: "Alles stoppen",
     stopped: "Gestopt",
     runningNow: (name) => `Nu actief: ${name}.`,
     safe: "Nu actief: veilige stand, met de batterijen op 0 W tot de meter weer te horen is.",
@@ -107,7 +107,7 @@ export const live: typeof English = {
     threePhase: "Op alle drie de fasen",
     threePhaseHint: "Op elke fase een derde van het vermogen.",
     unassigned: "Niet toegewezen",
-    unassignedHint: "Phasewise weet niet op welke fase deze zitten. Je kunt het bij elke batterij aangeven.",
+    unassignedHint: "Phasewise weet niet op welke fase deze zitten. U kunt het bij elke batterij aangeven.",
     elsewhere: "Op een fase die de meter niet toont",
   },
   support: {

@@ -18,7 +18,7 @@ export const shell: typeof English = {
   noSubstitute: "Het vervangt geen zekering.",
   lost: {
     title: "Verbinding met Phasewise verbroken",
-    old: (time) => `Wat je hieronder ziet is van ${time} en klopt misschien niet meer.`,
+    old: (time) => `Wat u hieronder ziet is van ${time} en klopt misschien niet meer.`,
     check: "Draait Phasewise, en zit dit apparaat op hetzelfde netwerk?",
     retrying: "Er wordt vanzelf opnieuw geprobeerd.",
     reload: "Pagina opnieuw laden",
@@ -46,7 +46,7 @@ export const shell: typeof English = {
     notifyHelp: "Zolang deze pagina in een tabblad openstaat. Alleen waarschuwingen en alarmen.",
     notifyUnsupported: "Deze browser toont geen meldingen van webpagina's.",
     notifyInsecure: "Browsers staan dit alleen toe op een adres met HTTPS.",
-    notifyDenied: "Deze browser mag van jou geen meldingen van deze pagina tonen. Wijzig dat in de browser.",
+    notifyDenied: "Deze browser mag van u geen meldingen van deze pagina tonen. U kunt dat in de browser wijzigen.",
     logout: "Uitloggen",
   },
 };
