@@ -285,12 +285,13 @@ class Application:
 
     def _devices_in_use(self) -> tuple[InUse, ...]:
         """What set-up must leave alone."""
-        meter = self._config.meter
+        config = self._config
+        meters = [("Meter", config.meter), *((m.name or m.role, m) for m in config.meters)]
         return (
-            InUse(Kind.METER, "Meter", meter.driver, getattr(meter.options, "url", None)),
+            *(InUse(Kind.METER, name, m.driver, getattr(m.options, "url", None)) for name, m in meters),
             *(
                 InUse(Kind.BATTERY, b.settings.name, b.driver, getattr(b.options, "url", None))
-                for b in self._config.batteries
+                for b in config.batteries
             ),
         )
 

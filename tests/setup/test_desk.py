@@ -214,6 +214,7 @@ async def test_one_device_is_tested_once_at_a_time_others_meanwhile(tmp_path: Pa
     first = asyncio.create_task(here.test(Kind.BATTERY, "marstek", options))
     await _until(lambda: server.client_count == 1)
     assert "being tested already" in await _refused(here.test(Kind.BATTERY, "marstek", options))
+    assert "is being tested" in await _refused(here.start_scan("127.0.0.1", [9]))
     second = asyncio.create_task(here.test(Kind.BATTERY, "marstek", options | {"url": other.url}))
     assert [tested.ok for tested in await asyncio.gather(first, second)] == [True, True]
     assert server.violations == []

@@ -191,6 +191,8 @@ class SetupDesk:
         spared = await places(device.url for device in devices)
         if self._scan is not None and self._scan.runs:
             raise NotNowError("A scan runs already: wait for its end, or abort it.")
+        if self._tested != Places():
+            raise NotNowError("A device is being tested: wait for the end of that.")
         scan = Scan(network, ports, spared=spared.sockets, spared_serial=spared.serial)
         self._scan = _RunningScan(scan, devices)
         log.info("scan started by the user", range=str(network))
