@@ -101,7 +101,8 @@ class Text:
             self.block(value, column + step, path)
         elif not self.tame and isinstance(value, str) and value and self.some(True, False, False, False):
             self.lines.append((f"{head}{anchor} |-", path))
-            self.lines.append((" " * (column + 3) + value, path))
+            # Further in than any comment between, which would be a part of it.
+            self.lines.append((" " * (column + 6) + value, path))
         else:
             self.inline(head + anchor, value, path)
 
