@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from phasewise.control.decide import decide
 from phasewise.engine.alarms import AlarmBook
-from phasewise.engine.events import EventWatch, Now
+from phasewise.engine.event_now import Now
+from phasewise.engine.events import EventWatch
 from phasewise.explain.events import event_text, kind_of
 from phasewise.model import (
     Assignment,

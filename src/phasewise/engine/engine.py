@@ -18,7 +18,8 @@ from phasewise.engine.ahead import Ahead, ahead
 from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
-from phasewise.engine.events import EventWatch, Now, Sink, told_to_nobody
+from phasewise.engine.event_now import Now
+from phasewise.engine.events import EventWatch, Sink, told_to_nobody
 from phasewise.engine.goal import goal_state
 from phasewise.engine.habit import Habit
 from phasewise.engine.identification import Identification

@@ -10,24 +10,20 @@ from msgspec import Struct
 
 from phasewise.control.choose import LOAD_NOTE
 from phasewise.control.decide import SAFE
-from phasewise.control.protection import operating_limit_a
 from phasewise.engine.alarms import Standing
+from phasewise.engine.event_now import Now
+from phasewise.engine.phase_events import PhaseWatch
 from phasewise.engine.plan_events import PlanWatch
 from phasewise.engine.settings_events import effective, override_event, phase_name, settings_events
 from phasewise.engine.spells import Settled, Spells
-from phasewise.engine.state import IdentifyState
 from phasewise.model import (
     Alarm,
     AlarmCode,
     BatterySettings,
-    Decision,
     Override,
-    Phase,
-    PhaseDecision,
     ReasonCode,
     Settings,
     Severity,
-    Snapshot,
 )
 from phasewise.model.event import (
     AlarmAcknowledged,
@@ -36,25 +32,17 @@ from phasewise.model.event import (
     BatteryReachable,
     BatteryUnreachable,
     Event,
-    Helper,
     IdentifyBegan,
     IdentifyEnded,
-    LimitBegan,
-    LimitEnded,
     ReasonBegan,
     ReasonEnded,
-    ReliefBegan,
-    ReliefEnded,
     StrategyExecuting,
     StrategySelected,
     Why,
 )
-from phasewise.model.memory import Memory
 
 REASON_AFTER_S = 15.0
 """A reason that did not last a quarter of a minute explains nothing that a person saw."""
-RELIEF_AFTER_S = 2.0
-"""After two meter values the batteries have been told all that they are to help with."""
 UNREACHABLE_AFTER_S = 10.0
 """A restart of a dongle takes about as long; as for the alarm."""
 STRATEGY_AFTER_S = 2.0
@@ -87,46 +75,6 @@ def told_to_nobody(_utc_s: float, _event: Event) -> None:
     """A sink where nothing is kept."""
 
 
-class Now(Struct, frozen=True):
-    """One decision and what belongs to it."""
-
-    snapshot: Snapshot
-    settings: Settings
-    """The user's, whatever an identification makes of them."""
-    decision: Decision
-    memory: Memory
-    """After it."""
-    identify: IdentifyState | None = None
-
-
-class _Relief(Struct, frozen=True):
-    """A phase that is relieved."""
-
-    phase: Phase
-    limit_a: float
-    relief_w: float
-    helpers: tuple[Helper, ...]
-    battery_ids: tuple[str, ...]
-
-
-class _Course(Struct):
-    """How a relief went so far."""
-
-    peak_a: float | None = None
-    """The highest current, in either direction, >= 0."""
-    battery_ids: tuple[str, ...] = ()
-    """All that helped."""
-
-
-class _Held(Struct, frozen=True):
-    """A phase at its limit."""
-
-    phase: Phase
-    limit_a: float
-    names: tuple[str, ...]
-    battery_ids: tuple[str, ...]
-
-
 class _Why(Struct, frozen=True):
     """A battery's reason."""
 
@@ -147,10 +95,8 @@ class EventWatch:
         self._executing: Settled[str] | None = None
         self._plans = PlanWatch()
         self._identifying: tuple[str, str] | None = None
-        self._courses: dict[Phase, _Course] = {}
+        self._phases = PhaseWatch()
         self._reasons: Spells[tuple[str, ReasonCode, str | None], _Why] = Spells(begin_after_s=REASON_AFTER_S)
-        self._reliefs: Spells[Phase, _Relief] = Spells(begin_after_s=RELIEF_AFTER_S)
-        self._limits: Spells[Phase, _Held] = Spells(begin_after_s=REASON_AFTER_S)
         self._missing: Spells[str, BatterySettings] = Spells(begin_after_s=UNREACHABLE_AFTER_S)
         self._alarms: Spells[tuple[AlarmCode, str | None], Alarm] = Spells(begin_after_s=0.0)
         self._known: set[tuple[AlarmCode, str | None]] = set()
@@ -163,7 +109,7 @@ class EventWatch:
             self._strategy,
             self._plan,
             self._reachable,
-            self._phases,
+            self._phases.follow,
             self._whys,
             self._identify,
         ):
@@ -265,68 +211,6 @@ class EventWatch:
                 times=over.times,
             )
 
-    def _phases(self, now: Now) -> Iterator[Event]:
-        reliefs: dict[Phase, _Relief] = {}
-        limits: dict[Phase, _Held] = {}
-        for decided in now.decision.phases:
-            if decided.relief_w:
-                reliefs[decided.phase] = _relief(decided, now)
-                self._note(reliefs[decided.phase], now)
-            elif decided.binding and (held := _held(decided, now)).names:
-                limits[decided.phase] = held
-        yield from self._relief_events(reliefs, now)
-        yield from self._limit_events(limits, now)
-
-    def _note(self, relief: _Relief, now: Now) -> None:
-        course = self._courses.setdefault(relief.phase, _Course())
-        current_a = _current_a(relief.phase, now)
-        if current_a is not None:
-            course.peak_a = max(course.peak_a or 0.0, current_a)
-        course.battery_ids = tuple(dict.fromkeys((*course.battery_ids, *relief.battery_ids)))
-
-    def _relief_events(self, reliefs: dict[Phase, _Relief], now: Now) -> Iterator[Event]:
-        began, ended = self._reliefs.follow(now.snapshot.time_s, reliefs)
-        for one in began:
-            found = one.fact
-            yield ReliefBegan(
-                severity=Severity.INFO if found.helpers else Severity.WARNING,
-                phase=found.phase.value,
-                batteries=found.battery_ids,
-                current_a=self._courses[found.phase].peak_a,
-                limit_a=found.limit_a,
-                relief_w=found.relief_w,
-                helpers=found.helpers,
-            )
-        for over in ended:
-            course = self._courses.pop(over.key)
-            yield ReliefEnded(
-                phase=over.key.value,
-                batteries=course.battery_ids,
-                lasted_s=over.lasted_s,
-                times=over.times,
-                peak_a=course.peak_a,
-            )
-        for phase in [p for p in self._courses if p not in reliefs and not self._reliefs.is_told(p)]:
-            del self._courses[phase]  # too short to be told
-
-    def _limit_events(self, limits: dict[Phase, _Held], now: Now) -> Iterator[Event]:
-        began, ended = self._limits.follow(now.snapshot.time_s, limits)
-        for one in began:
-            found = one.fact
-            yield LimitBegan(
-                phase=found.phase.value,
-                batteries=found.battery_ids,
-                limit_a=found.limit_a,
-                held=found.names,
-            )
-        for over in ended:
-            yield LimitEnded(
-                phase=over.key.value,
-                batteries=over.fact.battery_ids,
-                lasted_s=over.lasted_s,
-                times=over.times,
-            )
-
     def _whys(self, now: Now) -> Iterator[Event]:
         present = {}
         for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True):
@@ -387,63 +271,6 @@ def _why_executing(now: Now) -> Why:
     if any(alarm.code is AlarmCode.PRICE_UNKNOWN for alarm in decision.alarms):
         return Why.NO_PRICE
     return {"timed": Why.TIME, "dynamic": Why.PRICE}.get(decision.selected, Why.HANDED_OVER)
-
-
-def _relief(decided: PhaseDecision, now: Now) -> _Relief:
-    helping = [
-        (battery, told.setpoint_w)
-        for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True)
-        if told.setpoint_w
-        and any(r.code is ReasonCode.RELIEF and r.phase == decided.phase.value for r in told.reasons)
-    ]
-    helping.sort(key=lambda helper: -abs(helper[1]))
-    return _Relief(
-        decided.phase,
-        _limit_a(decided, now, importing=decided.relief_w < 0),
-        round(decided.relief_w, 1),
-        tuple(Helper(battery.name, round(power_w, 1)) for battery, power_w in helping),
-        tuple(battery.id for battery, _ in helping),
-    )
-
-
-def _held(decided: PhaseDecision, now: Now) -> _Held:
-    held = [
-        battery
-        for battery, told in zip(now.settings.batteries, now.decision.batteries, strict=True)
-        if any(r.code is ReasonCode.PHASE_LIMIT and r.phase == decided.phase.value for r in told.reasons)
-    ]
-    grid = now.snapshot.grid
-    reading = None if grid is None else grid.phase(decided.phase)
-    importing = reading is None or (reading.power_w or 0.0) >= 0.0
-    return _Held(
-        decided.phase,
-        _limit_a(decided, now, importing=importing),
-        tuple(b.name for b in held),
-        tuple(b.id for b in held),
-    )
-
-
-def _limit_a(decided: PhaseDecision, now: Now, *, importing: bool) -> float:
-    """The limit that counts in this direction, as a current."""
-    limit_w = decided.hi_w if importing else decided.lo_w
-    if limit_w is None:
-        return operating_limit_a(decided.phase, now.settings)
-    return round(abs(limit_w) / _voltage_v(decided.phase, now), 1)
-
-
-def _current_a(phase: Phase, now: Now) -> float | None:
-    """By the meter, >= 0; from its power where it tells no current."""
-    reading = None if now.snapshot.grid is None else now.snapshot.grid.phase(phase)
-    if reading is None:
-        return None
-    if reading.current_a is not None:
-        return round(abs(reading.current_a), 1)
-    return None if reading.power_w is None else round(abs(reading.power_w) / _voltage_v(phase, now), 1)
-
-
-def _voltage_v(phase: Phase, now: Now) -> float:
-    reading = None if now.snapshot.grid is None else now.snapshot.grid.phase(phase)
-    return (reading.voltage_v if reading is not None else None) or now.settings.site.nominal_voltage_v
 
 
 class _About(Struct, frozen=True):
