@@ -1,6 +1,7 @@
 """Take a picture of a running dashboard, for the documentation.
 
     uv run python tools/screenshot.py http://127.0.0.1:8080/ dashboard.png --width 1280 --dark
+    uv run python tools/screenshot.py 'http://127.0.0.1:8080/#/history' history.png
 
 Needs Chromium: `apt-get install chromium`.
 """
@@ -24,6 +25,10 @@ CHROMIUM_ARGS = (
 """It runs as root and in small containers, and must not call home."""
 
 
+SETTLE_MS = 700
+"""For charts that ask for their data when they are shown."""
+
+
 def screenshot(url: str, out: Path, *, width: int, height: int, dark: bool) -> None:
     """Write a PNG of the whole page, once it shows live values; `width` and `height` in CSS pixels."""
     with sync_playwright() as playwright:
@@ -35,7 +40,8 @@ def screenshot(url: str, out: Path, *, width: int, height: int, dark: bool) -> N
             reduced_motion="reduce",
         )
         page.goto(url)
-        page.get_by_role("region", name="Status").wait_for()
+        page.locator("main .card").first.wait_for()
+        page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=out, full_page=True)
         browser.close()
 

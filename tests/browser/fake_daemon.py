@@ -44,6 +44,8 @@ class FakeDaemon:
         """Path and parameters of each GET of the API."""
         self.silent = False
         """The stream stays open and says nothing."""
+        self.locked = False
+        """Who asks is not logged in: the login page in place of the dashboard, 401 for the rest."""
         self.down = False
         """Every connection is closed without an answer."""
         self.stopped = threading.Event()
@@ -75,6 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self._path()
         if path is None:
+            return
+        if self.daemon.locked:
+            self._answer(401, "text/html", b"<h1>Log in</h1>")
             return
         if path.startswith("api/"):
             self.daemon.asked.append((path, dict(parse_qsl(urlsplit(self.path).query))))
@@ -127,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         try:
-            while not self.daemon.down and not self.daemon.stopped.is_set():
+            while not (self.daemon.down or self.daemon.locked or self.daemon.stopped.is_set()):
                 if not self.daemon.silent:
                     self.wfile.write(b"data: " + msgspec.json.encode(self.daemon.state) + b"\n\n")
                 self.daemon.stopped.wait(EVENT_INTERVAL_S)

@@ -185,6 +185,14 @@ def test_a_viewer_can_look_but_not_change(page: Page, daemon: FakeDaemon) -> Non
     expect(page.get_by_role("button", name="Log out")).to_be_enabled()
 
 
+def test_a_session_that_has_ended_leads_to_the_login(page: Page, daemon: FakeDaemon) -> None:
+    daemon.locked = True
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    daemon.locked = False
+    page.reload()
+    expect(page.get_by_role("region", name="Status")).to_be_visible()
+
+
 def test_before_it_is_set_up_there_is_only_the_set_up(context: BrowserContext, daemon: FakeDaemon) -> None:
     daemon.answers["api/v1/setup"] = {"mode": "setup"}
     page = context.new_page()

@@ -59,8 +59,6 @@ export const live: typeof English = {
     change: "Strategie ändern",
     fullStop: "Vollstopp",
     stopped: "Gestoppt",
-    runningNow: (name) => `Läuft jetzt: ${name}.`,
-    safe: "Läuft jetzt: sicherer Zustand mit den Batterien bei 0 W, bis der Zähler wieder zu hören ist.",
     goal: "Ziel",
   },
   phases: {

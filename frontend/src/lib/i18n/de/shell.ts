@@ -31,7 +31,6 @@ export const shell: typeof English = {
     since: (time) => `Seit ${time}.`,
     acknowledge: "Gesehen",
     acknowledgeOne: (text) => `Gesehen: ${text}`,
-    acknowledged: "Gesehen",
     acknowledgedCount: (n) => plural(n, "{n} gesehen", "{n} gesehen"),
     notificationTitle: (site) => `Phasewise, ${site}`,
   },

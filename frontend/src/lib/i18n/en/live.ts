@@ -62,8 +62,6 @@ export const live = {
     change: "Change strategy",
     fullStop: "Full stop",
     stopped: "Stopped",
-    runningNow: (name: string) => `Running now: ${name}.`,
-    safe: "Running now: safe state, with the batteries at 0 W until the meter is heard.",
     goal: "Goal",
   },
   phases: {

@@ -32,7 +32,6 @@ export const shell = {
     since: (time: string) => `Since ${time}.`,
     acknowledge: "Acknowledge",
     acknowledgeOne: (text: string) => `Acknowledge: ${text}`,
-    acknowledged: "Acknowledged",
     acknowledgedCount: (n: number) => plural(n, "{n} acknowledged", "{n} acknowledged"),
     notificationTitle: (site: string) => `Phasewise, ${site}`,
   },

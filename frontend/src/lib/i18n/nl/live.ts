@@ -59,8 +59,6 @@ export const live: typeof English = {
     change: "Strategie wijzigen",
     fullStop: "Alles stoppen",
     stopped: "Gestopt",
-    runningNow: (name) => `Nu actief: ${name}.`,
-    safe: "Nu actief: veilige stand, met de batterijen op 0 W tot de meter weer te horen is.",
     goal: "Doel",
   },
   phases: {

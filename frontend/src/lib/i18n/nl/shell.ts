@@ -31,7 +31,6 @@ export const shell: typeof English = {
     since: (time) => `Sinds ${time}.`,
     acknowledge: "Gezien",
     acknowledgeOne: (text) => `Gezien: ${text}`,
-    acknowledged: "Gezien",
     acknowledgedCount: (n) => plural(n, "{n} gezien", "{n} gezien"),
     notificationTitle: (site) => `Phasewise, ${site}`,
   },
