@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.types import ASGIApp, Receive, Scope, Send
 from web_fakes import FakeControls, make_state
 
+from phasewise.store import History
 from phasewise.web import Access, create_app
 
 READS = (
@@ -26,6 +27,9 @@ READS = (
     "GET /api/v1/outlook",
     "GET /api/v1/recording",
     "GET /api/v1/events",
+    "GET /api/v1/history",
+    "GET /api/v1/history.csv",
+    "GET /api/v1/energy",
     "GET /api/v1/session",
     "GET /api/v1/settings",
     "GET /health",
@@ -77,7 +81,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> BaseSchema:
     controls = FakeControls(make_state())
     controls.live.close()  # else an event stream never ends
     access = Access(allowed_hosts=("testserver",))  # schemathesis' own host name
-    app = create_app(controls, access=access, static_dir=tmp_path_factory.mktemp("static"))
+    folder = tmp_path_factory.mktemp("static")
+    past = History(folder / "none.db", lambda: "Europe/Amsterdam", lambda: 1_800_000_000.0)
+    app = create_app(controls, access=access, history=past, static_dir=folder)
     return schemathesis.openapi.from_asgi("/openapi.json", from_this_machine(app))
 
 
