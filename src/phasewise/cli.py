@@ -101,6 +101,8 @@ def check(config: ConfigPath, as_json: AsJson = False) -> None:
     site = loaded.settings().site
     fuses = "/".join(f"{fuse_a:g}" for fuse_a in site.main_fuse_a[: site.phase_count])
     out.print(f"  {site.name}: {site.phase_count} x {fuses} A, meter {loaded.meter.driver}", markup=False)
+    for meter in loaded.meters:
+        out.print(f"  {meter.role}: {meter.name or meter.role}, meter {meter.driver}", markup=False)
     for battery in loaded.settings().batteries:
         limits = f"-{battery.max_discharge_w:g} to +{battery.max_charge_w:g} W"
         out.print(f"  {battery.id}: {battery.name}, phase {battery.phase}, {limits}", markup=False)

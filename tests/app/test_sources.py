@@ -101,7 +101,9 @@ async def test_a_source_that_fails_is_said_and_control_goes_on(tmp_path: Path, u
 
 def test_check_says_whom_it_would_ask(tmp_path: Path) -> None:
     path = tmp_path / "home.yaml"
-    path.write_text("meter: {driver: dsmr, url: 'tcp://127.0.0.1:23'}\nbatteries: []\n" + PRICES)
+    meters = "meters: [{driver: dsmr, role: pv, name: Roof, url: 'tcp://127.0.0.1:24'}]\n"
+    path.write_text("meter: {driver: dsmr, url: 'tcp://127.0.0.1:23'}\nbatteries: []\n" + meters + PRICES)
     result = CliRunner().invoke(cli, ["check", str(path)])
     assert result.exit_code == 0
+    assert "  pv: Roof, meter dsmr\n" in result.output
     assert "  prices from file\n  forecast from file\n" in result.output
