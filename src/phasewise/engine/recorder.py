@@ -1,8 +1,8 @@
 """The last hour of decisions with everything they were made from, kept in memory for a bug report.
 
 Each record is encoded once, when it is made, and kept in chapters of a minute. A chapter begins with what
-`decide` remembered, so that a recording can begin with any of them and still replays bit for bit. Each chapter
-is handed on when it is full, to be kept longer; nothing here waits for that.
+`decide` remembered, so that a recording can begin with any of them and still replays bit for bit. Each
+chapter is handed on when it is full, to be kept longer; nothing here waits for that.
 """
 
 from collections import deque

@@ -133,8 +133,8 @@ NL = Catalogue(
             "regeling gaat door. Maak ruimte op de schijf, of het bestand schrijfbaar."
         ),
         A.HISTORY_DAMAGED: (
-            "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, niets is gewist, en ze begint "
-            "opnieuw; de regeling gaat door. Controleer de schijf als dit weer gebeurt."
+            "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, niets is gewist, en ze "
+            "begint opnieuw; de regeling gaat door. Controleer de schijf als dit weer gebeurt."
         ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
