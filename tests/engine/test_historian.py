@@ -276,7 +276,7 @@ def test_the_habit_of_a_house_survives_a_restart(kept: Kept) -> None:
     """Learnt live, and from the file: the same forecast, also with panels that were forecast."""
     sun = ForecastInterval(BEGIN + 4 * 3600.0, BEGIN + 8 * 3600.0, 700.0)
     kept.forecast = (sun,)
-    live, end = Habit(), BEGIN + 30 * 3600
+    live, end = Habit(), BEGIN + 26 * 3600
     for at in range(BEGIN, end, 9):
         load_w = (1200.0 if at % 86_400 < 43_200 else 400.0) - (
             sun.power_w if sun.start_utc_s <= at < sun.end_utc_s else 0.0

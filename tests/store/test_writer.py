@@ -133,6 +133,20 @@ def test_a_damaged_file_is_moved_aside_and_nothing_is_deleted(path: Path, damage
     assert writer.moved_to.read_bytes() == content
 
 
+def test_a_record_that_looks_like_damage_moves_no_more_than_one_file(path: Path) -> None:
+    def damaged(_: sqlite3.Connection) -> None:
+        error = sqlite3.DatabaseError("file is not a database")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+        raise error
+
+    writer = Writer(path, batch_s=3600.0)
+    writer.start()
+    writer.submit(damaged)
+    writer.close()
+    assert writer.trouble is not None
+    assert len([name for name in path.parent.iterdir() if ".damaged-" in name.name]) == 1
+
+
 def test_files_of_others_and_of_newer_versions_are_left_alone(path: Path) -> None:
     for prepare in ("CREATE TABLE theirs (x)", f"PRAGMA user_version = {len(MIGRATIONS) + 1}"):
         path.unlink(missing_ok=True)

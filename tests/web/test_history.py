@@ -121,7 +121,8 @@ def test_a_long_file_is_made_in_parts(tmp_path: Path) -> None:
     lines = past.csv(NOW - 86_400, NOW, 100_000, ["grid.total_w"])
     sizes = [len(part) for part in history._text(next(lines), lines)]
     assert sum(sizes) > 1_500_000
-    assert max(sizes) < 100_000
+    assert max(sizes) < 1_000_000
+    assert len(sizes) > 4
 
 
 WRONG = {
@@ -154,6 +155,12 @@ async def test_what_makes_no_sense_is_named(
     answer = await client.get(f"/api/v1/{route}", params={name: value})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(says)
+
+
+async def test_an_answer_has_a_size(client: httpx.AsyncClient) -> None:
+    params = {"points": "2001", "series": ",".join(f"battery.m{n}.power_w" for n in range(100))}
+    answer = await client.get("/api/v1/history", params=params)
+    assert (answer.status_code, answer.json()["detail"][:35]) == (422, "points: at most 2000 for 100 series")
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=60))

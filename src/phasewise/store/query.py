@@ -17,8 +17,8 @@ from phasewise.store.tiers import COARSE, DAY_S, MINUTES, QUARTERS, SECONDS, Tie
 
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
 """What people read off an axis; each divides the chunks of the tier that it is made from. Then whole days."""
-CSV_ROWS = 2000
-"""Rows that are held at a time: a file may have a million."""
+CSV_VALUES = 20_000
+"""So many are held at a time: a file may have a million rows."""
 
 
 class UnreadableError(Exception):
@@ -158,14 +158,15 @@ class History:
             return _curves(db, begin, end, QUARTERS.step_s, names)
 
     def csv(self, begin: float, end: float, points: int, names: Sequence[str]) -> Iterator[str]:
-        """The same as lines of a file, in parts. The step is settled at the first. Raises UnreadableError."""
+        """The same as lines of a file, in parts. `names`: at least one. Raises UnreadableError."""
         step_s = step_for(begin, end, points)
         with self._reading() as db:
             if db is not None:
                 step_s = max(step_s, _finest_kept(db, begin, step_s))
         yield ",".join(["time", *_columns(names, step_s)]) + "\r\n"
+        rows = max(1, CSV_VALUES // len(names))
         while begin < end:
-            until = min(end, (begin // step_s + CSV_ROWS) * step_s)
+            until = min(end, (begin // step_s + rows) * step_s)
             with self._reading() as db:
                 yield _lines(_curves(db, begin, until, step_s, names))
             begin = until

@@ -1,6 +1,6 @@
 """The one thread that writes. Whoever has something to keep hands it over and never waits.
 
-All that was handed over is written in one transaction every few seconds: SD cards wear out by the number of
+All that was handed over is written in a transaction every few seconds: SD cards wear out by the number of
 writes. While the file can't be written everything waits in memory, in a queue of bounded length, and is
 tried again with each batch.
 """
@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -23,6 +24,8 @@ BATCH_S = 8.0
 """A killed process loses at most this and the second that runs: less than 10 s."""
 QUEUE_JOBS = 1000
 """Two hours of batches: time to make room on a disk. Six batteries take some MB for it."""
+TRANSACTION_JOBS = 50
+"""Usually all there are. While a disk is full only so many are tried in vain."""
 CLOSE_S = 2.0
 """The last batch gets so long when Phasewise ends; it takes milliseconds unless the disk is stuck."""
 
@@ -131,19 +134,25 @@ class Writer:
             self.submit(job)
 
     def _batch(self) -> None:
-        """All that waits, in one transaction; it waits on where that fails."""
+        """All that waits, in transactions of some records each; what fails waits on."""
+        again = True
+        while jobs := self._next():
+            try:
+                self._write(jobs)
+            except sqlite3.Error as error:
+                if not (again and _primary(error) in _DAMAGED and self._begun_anew(error)):
+                    self._failed(f"{self.path}: {error}")
+                    return
+                again = False
+            except (ForeignFileError, OSError) as error:
+                self._failed(f"{self.path}: {error}")
+                return
+            else:
+                self._done(jobs)
+
+    def _next(self) -> list[Job]:
         with self._lock:
-            jobs = list(self._waiting)
-        if not jobs:
-            return
-        try:
-            self._write(jobs)
-        except sqlite3.Error as error:
-            self._failed(error, _primary(error) in _DAMAGED)
-        except (ForeignFileError, OSError) as error:
-            self._failed(error, damaged=False)
-        else:
-            self._done(jobs)
+            return list(islice(self._waiting, TRANSACTION_JOBS))
 
     def _write(self, jobs: list[Job]) -> None:
         connection = self._open()
@@ -194,18 +203,19 @@ class Writer:
             log.info("history is written again", file=str(self.path), lost=lost)
             self.trouble = None
 
-    def _failed(self, error: Exception, damaged: bool) -> None:
+    def _begun_anew(self, error: sqlite3.Error) -> bool:
+        """Whether the damaged file could be moved aside."""
         self._close_file()
-        problem = f"{self.path}: {error}"
-        if damaged:
-            try:
-                self.moved_to = move_aside(self.path)
-            except OSError as blocked:
-                problem = f"{problem}; and it can't be moved aside: {blocked}"
-            else:
-                log.warning("damaged file moved aside", to=str(self.moved_to), next="history begins anew")
-                self._batch()
-                return
+        try:
+            self.moved_to = move_aside(self.path)
+        except OSError as blocked:
+            log.warning("damaged file not moved aside", error=str(blocked), damage=str(error))
+            return False
+        log.warning("damaged file moved aside", to=str(self.moved_to), next="history begins anew")
+        return True
+
+    def _failed(self, problem: str) -> None:
+        self._close_file()
         if self.trouble is None:
             log.warning("history not written", problem=problem, next="kept in memory and tried again")
         with self._lock:

@@ -31,6 +31,8 @@ MOST_POINTS = 10_000
 MOST_ROWS = 1_000_000
 """Eleven days of seconds: as much as a spreadsheet takes."""
 MOST_SERIES = 100
+MOST_VALUES = 200_000
+"""Points times series: some MB as JSON. For more there is the file."""
 MOST_DAYS = 1100
 """Three years."""
 USUAL_DAYS = 7
@@ -159,6 +161,9 @@ async def history(
 ) -> Response:
     """What was measured, as curves of at most `points` values."""
     asked = _asked(begin, end, series, past)
+    if points * len(asked.names) > MOST_VALUES:
+        most = MOST_VALUES // len(asked.names)
+        raise RefusedError(f"points: at most {most} for {len(asked.names)} series; the CSV file takes more")
     found = await asyncio.to_thread(_curves, past, asked, points)
     return Response(found, media_type="application/json")
 
