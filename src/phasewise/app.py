@@ -7,10 +7,8 @@ from pathlib import Path
 
 import structlog
 from msgspec.structs import replace
-from pydantic import BaseModel
 
 from phasewise.config import (
-    BatteryConfig,
     Broken,
     Change,
     Changed,
@@ -18,11 +16,7 @@ from phasewise.config import (
     ConfigError,
     ConfigWatcher,
     EditError,
-    ForecastConfig,
-    FurtherMeterConfig,
-    MeterConfig,
     NotWritableError,
-    PricesConfig,
     SettingsFile,
     SettingsState,
     WrongSettingsError,
@@ -37,10 +31,12 @@ from phasewise.config import (
     until_utc_s,
     write_atomic,
 )
-from phasewise.devices.base import BatteryDriver, Clock, DriverOptions, MeterDriver, SystemClock
+from phasewise.devices.base import Clock, SystemClock
 from phasewise.discovery import Kind
+from phasewise.drivers import Devices, Tryout
 from phasewise.engine.ahead import Ahead
 from phasewise.engine.alarms import Standing
+from phasewise.engine.chronicle import Chronicle
 from phasewise.engine.controls import (
     Health,
     Hold,
@@ -53,18 +49,15 @@ from phasewise.engine.controls import (
     UnknownStrategyError,
 )
 from phasewise.engine.engine import Engine
-from phasewise.engine.historian import REGISTERS, Historian, load_means, registers_of
 from phasewise.engine.live import Live
-from phasewise.engine.recordings import Recordings
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeter
 from phasewise.integrations.webhook import Webhook
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
 from phasewise.setup import InUse, Mode, SetupDesk
-from phasewise.sources.base import ForecastSource, PriceSource, SourceOptions, SourcePlace
-from phasewise.store import History, UnreadableError, Writer
-from phasewise.store.events import EventLog, EventPage, EventQuery
+from phasewise.sources.base import SourcePlace
+from phasewise.store.events import EventPage, EventQuery
 from phasewise.web import Access, WebServer, create_app
 
 WATCH_S = 1.0
@@ -74,64 +67,6 @@ STATE_SUFFIX = ".state.json"
 """What must outlive a restart is kept beside the configuration: `home.yaml`, `home.state.json`."""
 
 log = structlog.get_logger("phasewise.app")
-
-
-class Devices:
-    """Makes drivers from the configuration. The fast demo has its own."""
-
-    def __init__(self, plugins: Plugins, clock: Clock) -> None:
-        self._plugins = plugins
-        self._clock = clock
-
-    def meter(self, config: MeterConfig) -> MeterDriver:
-        """The main meter's driver."""
-        return self._plugins.meters[config.driver].from_options(_own(config.options), self._clock)
-
-    def submeter(self, config: FurtherMeterConfig) -> MeterDriver:
-        """The driver of a meter of panels or of a car charger."""
-        return self.meter(config)
-
-    def battery(self, config: BatteryConfig) -> BatteryDriver:
-        """One battery's driver."""
-        return self._plugins.batteries[config.driver].from_options(_own(config.options), self._clock)
-
-    def prices(self, config: PricesConfig, place: SourcePlace) -> PriceSource:
-        """Who is asked for prices."""
-        return self._plugins.prices[config.driver].from_options(_sources_own(config.options), place)
-
-    def forecast(self, config: ForecastConfig, place: SourcePlace) -> ForecastSource:
-        """Who is asked for forecasts."""
-        return self._plugins.forecasts[config.driver].from_options(_sources_own(config.options), place)
-
-
-class Tryout:
-    """Makes drivers to try devices with, in real time. A `setup.DeviceMaker`."""
-
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
-        self._clock = SystemClock()
-
-    def meter(self, driver: str, options: BaseModel) -> MeterDriver:
-        """A meter's driver."""
-        return self._plugins.meters[driver].from_options(_own(options), self._clock)
-
-    def battery(self, driver: str, options: BaseModel) -> BatteryDriver:
-        """A battery's driver."""
-        return self._plugins.batteries[driver].from_options(_own(options), self._clock)
-
-
-def _own(options: BaseModel) -> DriverOptions:
-    """The configuration made these with the driver's own model; it just does not know that type."""
-    if not isinstance(options, DriverOptions):
-        raise TypeError(f"{type(options).__name__} is not a DriverOptions")
-    return options
-
-
-def _sources_own(options: BaseModel) -> SourceOptions:
-    """The configuration made these with the source's own model; it just does not know that type."""
-    if not isinstance(options, SourceOptions):
-        raise TypeError(f"{type(options).__name__} is not a SourceOptions")
-    return options
 
 
 class Application:
@@ -163,9 +98,9 @@ class Application:
         self._unsaved_strategy: str | None = None
         """Selected by the user but not in the file: it holds until a save or the next start."""
         self._stopping = asyncio.Event()
-        self.history = Writer(config.history.path)
-        self.past = History(config.history.path, lambda: self._config.site.time_zone, clock.utc_s)
-        self.event_log = EventLog(self.history)
+        self.chronicle = Chronicle(
+            config.history.path, time_zone=lambda: self._config.site.time_zone, utc_s=clock.utc_s
+        )
         self.engine = Engine(
             config.settings(),
             self._devices.meter(config.meter),
@@ -173,20 +108,16 @@ class Application:
             strategies=plugins.strategies,
             clock=clock,
             state_file=path.with_suffix(STATE_SUFFIX),
-            tell=self.event_log.tell,
+            tell=self.chronicle.events.tell,
         )
-        self.recordings = Recordings(self.engine.recorder, self.history)
-        self.historian = Historian(
-            lambda: self.engine.outlook.forecast, keep_days=lambda: self._config.history.keep_days
-        )
-        self.history.add_source(self.historian.take)
+        self.chronicle.follow(self.engine, keep_days=lambda: self._config.history.keep_days)
         self.webhook = Webhook()
         self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
         )
-        web = create_app(self, access=access, setup=self.desk, history=self.past)
+        web = create_app(self, access=access, setup=self.desk, history=self.chronicle.past)
         self.server = WebServer(web, config.web.host, config.web.port)
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
@@ -198,13 +129,12 @@ class Application:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         await self.server.start()
-        self.history.start()
         self.engine.start()
+        self.chronicle.start()
         await self._follow_sources(self._config)
         await self.webhook.follow(self._config.alarms.webhook)
         await self._follow_submeters(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
-        remembering = asyncio.create_task(self._keep_history(), name="history")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
             ready(self.server.url)
@@ -213,8 +143,7 @@ class Application:
         finally:
             watching.cancel()
             await self.engine.stop()
-            remembering.cancel()
-            await asyncio.to_thread(self.history.close)
+            await self.chronicle.stop()
             await self.webhook.stop()
             self.live.close()
             await self.desk.close()
@@ -248,40 +177,23 @@ class Application:
 
     async def recording_between(self, from_utc_s: float, to_utc_s: float) -> AsyncIterator[bytes]:
         """A recording of this stretch of the last days, in parts."""
-        return await self.recordings.between(from_utc_s, to_utc_s)
+        return await self.chronicle.recordings.between(from_utc_s, to_utc_s)
 
     async def recorded_span(self) -> tuple[float, float] | None:
         """Unix times between which recordings are kept, with gaps; None for nothing."""
-        return await self.recordings.span()
+        return await self.chronicle.recordings.span()
 
     async def events(self, query: EventQuery) -> EventPage:
         """What happened and why, newest first."""
-        return await self.event_log.page(query)
-
-    async def _keep_history(self) -> None:
-        """Follow the state, with what history knows from before the start. Control does not wait for it."""
-        now_s = self._clock.utc_s()
-        try:
-            registers = registers_of(await asyncio.to_thread(self.past.fact, REGISTERS))
-            means = await asyncio.to_thread(load_means, self.past, now_s)
-        except UnreadableError as error:
-            log.warning("history not read", problem=str(error), next="habits are learnt anew")
-        else:
-            self.historian.recall(registers)
-            self.engine.recall_loads(means)
-        await self.historian.follow(self.live)
+        return await self.chronicle.events.page(query)
 
     def _tell_of_history(self) -> None:
-        """An alarm while history can't be written, and one when its file had to be moved aside."""
-        trouble, moved_to = self.history.trouble, self.history.moved_to
-        for code, problem in (
-            (AlarmCode.HISTORY_NOT_WRITTEN, None if trouble is None else trouble.text),
-            (AlarmCode.HISTORY_DAMAGED, None if moved_to is None else str(moved_to)),
-        ):
-            if problem is None:
+        """Its alarms are the engine's to tell."""
+        for code, alarm in self.chronicle.alarms().items():
+            if alarm is None:
                 self.engine.extra_alarms.pop(code, None)
             else:
-                self.engine.extra_alarms[code] = Alarm(code, Severity.WARNING, None, problem)
+                self.engine.extra_alarms[code] = alarm
 
     def _devices_in_use(self) -> tuple[InUse, ...]:
         """What set-up must leave alone."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from phasewise.app import Application, Tryout
+from phasewise.app import Application
 from phasewise.config import NotWritableError, read_token, write_new
 from phasewise.config.api_token import LOCAL_HOSTS
+from phasewise.drivers import Tryout
 from phasewise.registry import Plugins
 from phasewise.setup import Mode, SetupDesk
 from phasewise.web import Access, WebServer, create_app

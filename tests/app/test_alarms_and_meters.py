@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from phasewise.app import WATCH_S, Application, Devices
+from phasewise.app import WATCH_S, Application
 from phasewise.config import FurtherMeterConfig, MeterConfig
 from phasewise.demo import CONFIG, InProcess
 from phasewise.devices.base import MeterDriver
+from phasewise.drivers import Devices
 from phasewise.registry import load_plugins
 from phasewise.sim.drivers import FastClock
 from phasewise.sim.house import MeterSample

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from phasewise.app import Tryout
+from phasewise.drivers import Tryout
 from phasewise.registry import load_plugins
 from phasewise.setup import InUse, Mode, SetupDesk
 

@@ -14,11 +14,12 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 
-from phasewise.app import Application, Devices
+from phasewise.app import Application
 from phasewise.config import BatteryConfig, FurtherMeterConfig, MeterConfig, load_config
 from phasewise.demo.past import Past, write_past
 from phasewise.demo.prices import market_prices, write_prices
 from phasewise.devices.base import BatteryDriver, MeterDriver
+from phasewise.drivers import Devices
 from phasewise.registry import Plugins
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.drivers import FastClock, SimMeterDriver, drivers_for
@@ -68,15 +69,17 @@ batteries:
     # No phase yet: choose one on the dashboard.
 control:
   phase_protection: {{enabled: true}}
+web: {{port: {port}}}
+"""
+PRICES = """\
 prices: # made up, around today
   driver: file
   file: prices.csv
   start: time
   value: eur_kwh
   tariff:
-    - buy: {{add_eur_kwh: 0.11, vat_pct: 21}}
-      sell: {{add_eur_kwh: -0.02}}
-web: {{port: {port}}}
+    - buy: {add_eur_kwh: 0.11, vat_pct: 21}
+      sell: {add_eur_kwh: -0.02}
 """
 
 
@@ -159,7 +162,7 @@ async def _write_past(path: Path, plugins: Plugins, now_s: float) -> None:
 
 
 def _write(path: Path, **values: object) -> None:
-    path.write_text(CONFIG.format(**values), encoding="utf-8")
+    path.write_text(CONFIG.format(**values) + PRICES, encoding="utf-8")
 
 
 class InProcess(Devices):

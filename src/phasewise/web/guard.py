@@ -17,9 +17,7 @@ from phasewise.web.proxy import Visit, visit_of
 
 SESSION_COOKIE = "phasewise_session"
 
-OPEN_PATHS = frozenset(
-    {"/health", "/api/v1/login", "/api/v1/logout", "/login.js", "/pages.css"}
-)
+OPEN_PATHS = frozenset({"/health", "/api/v1/login", "/api/v1/logout", "/login.js", "/pages.css"})
 """What can be had without a login: health for a container's check, and what the login page needs."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
