@@ -55,6 +55,7 @@ SECTIONS = {
     HEAD + "batteries:\n": "home.yaml:2: batteries: missing: write 'batteries: []' to measure only",
     HEAD + "batteries: {id: m1}\n": "home.yaml:2: batteries: must be a list: begin each battery with '- id: ...' on a line of its own",
     HEAD + END + "sitee: {}\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
+    HEAD + END + "site: {(: 1}\n": "home.yaml:3: site.(: unknown key; allowed: connection, main_fuse_a, name, nominal_voltage_v, phases, time_zone",
     HEAD + END + "sitee:\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
     HEAD + END + "x: 1\n": "home.yaml:3: x: unknown key; allowed: alarms, batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
     HEAD + END + "site: Home\n": "home.yaml:3: site: 'Home' is not a mapping (key: value)",

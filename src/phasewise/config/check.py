@@ -19,7 +19,7 @@ from phasewise.config.errors import (
     shown,
     without_secrets,
 )
-from phasewise.config.schema import NOT_YET
+from phasewise.config.schema import NOT_YET, TAGS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -125,12 +125,14 @@ class Checker:
     def _add_detail(
         self, model: type[BaseModel], base: KeyPath, detail: ErrorDetails, also_known: Collection[str]
     ) -> None:
-        # A tag such as "(mapping)" says which member of a union was tried: it is no key.
-        loc = tuple(part for part in detail["loc"] if not str(part).startswith("("))
+        unknown = detail["type"] == "extra_forbidden"
+        given = detail["loc"][:-1] if unknown else detail["loc"]
+        # A tag says which member of a union was tried and is no key; an unknown key may look like one.
+        loc = tuple(part for part in given if part not in TAGS) + detail["loc"][len(given) :]
         if detail["type"] == "missing":
             self.add((*base, *loc), "missing")
             return
-        if detail["type"] == "extra_forbidden":
+        if unknown:
             known = {*_keys_at(model, loc[:-1]), *(also_known if len(loc) == 1 else ())}
             near = did_you_mean(loc[-1], known)
             allowed = None if near else ", ".join(sorted(known)) or None

@@ -58,8 +58,12 @@ def _time_zone(value: str) -> str:
     return value
 
 
+_SCALAR, _MAPPING = TAGS = ("(scalar)", "(mapping)")
+"""Which member of a union a value is for."""
+
+
 def _kind(value: object) -> str:
-    return "(mapping)" if isinstance(value, dict) else "(scalar)"
+    return _MAPPING if isinstance(value, dict) else _SCALAR
 
 
 class FusePerPhase(Section):
@@ -79,7 +83,7 @@ class SiteSection(Section):
     name: NotEmpty = "Home"
     """Shown on the dashboard."""
     main_fuse_a: Annotated[
-        Annotated[Positive, Tag("(scalar)")] | Annotated[FusePerPhase, Tag("(mapping)")], Discriminator(_kind)
+        Annotated[Positive, Tag(_SCALAR)] | Annotated[FusePerPhase, Tag(_MAPPING)], Discriminator(_kind)
     ] = 25.0
     """Rating of the main fuse: one number, or one for each phase."""
     nominal_voltage_v: Annotated[
@@ -162,8 +166,8 @@ class BatterySection(Section):
     max_soc_pct: Percent = 100.0
     """Not charged above this state of charge."""
     override: Annotated[
-        Annotated[Literal["auto", "out-of-service"], Tag("(scalar)")]
-        | Annotated[OverrideSection, Tag("(mapping)")],
+        Annotated[Literal["auto", "out-of-service"], Tag(_SCALAR)]
+        | Annotated[OverrideSection, Tag(_MAPPING)],
         Discriminator(_kind),
     ] = "auto"
     """Your decision for this battery instead of the strategy's: auto (none), out-of-service, or a power
@@ -182,7 +186,7 @@ class LimitPerPhase(Section):
 
 
 PhaseLimit = Annotated[
-    Annotated[NotNegative, Tag("(scalar)")] | Annotated[LimitPerPhase, Tag("(mapping)")], Discriminator(_kind)
+    Annotated[NotNegative, Tag(_SCALAR)] | Annotated[LimitPerPhase, Tag(_MAPPING)], Discriminator(_kind)
 ]
 
 

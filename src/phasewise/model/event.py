@@ -4,7 +4,6 @@ Every kind is a type of its own, and its fields are what its sentence needs. The
 of it: a log tells of things as they were called then.
 """
 
-import re
 from enum import StrEnum
 
 from msgspec import Struct
@@ -17,7 +16,7 @@ MORE = "..."
 
 def _kind(name: str) -> str:
     """`ReliefBegan` -> `relief-began`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    return "".join([f"-{letter.lower()}" if letter.isupper() else letter for letter in name]).lstrip("-")
 
 
 class Why(StrEnum):
