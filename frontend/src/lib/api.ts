@@ -54,11 +54,16 @@ export function get<Body>(
   return request<Body>(address(path, parameters), { method: "GET" }, t.common.silent, signal);
 }
 
-/** Change something; the body of the answer is returned. */
-export function send<Body>(method: Method, path: string, body?: object): Promise<Answer<Body>> {
+/** Change something; the body of the answer is returned. Some answers take longer than a change of the file. */
+export function send<Body>(
+  method: Method,
+  path: string,
+  body?: object,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Answer<Body>> {
   const headers = { "Content-Type": "application/json" };
   const init: RequestInit = { method, headers, body: JSON.stringify(body ?? {}) };
-  return request<Body>(path, init, t.common.noAnswer);
+  return request<Body>(path, init, t.common.noAnswer, undefined, timeoutMs);
 }
 
 /** Change something whose answer only says whether the change was also written to the file. */
@@ -86,9 +91,10 @@ async function request<Body>(
   init: RequestInit,
   noAnswer: string,
   signal?: AbortSignal,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<Answer<Body>> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
   signal?.addEventListener("abort", () => controller.abort());
   const headers = { ...init.headers, "Accept-Language": i18n.language };
   let response: Response;

@@ -1,5 +1,3 @@
-import type { settings as English } from "../en/settings";
+import { settings as English } from "../en/settings";
 
-export const settings: typeof English = {
-  title: "Instellingen",
-};
+export const settings: typeof English = { ...English, title: "Instellingen" };

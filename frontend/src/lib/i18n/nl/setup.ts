@@ -1,5 +1,3 @@
-import type { setup as English } from "../en/setup";
+import { setup as English } from "../en/setup";
 
-export const setup: typeof English = {
-  title: "Phasewise instellen",
-};
+export const setup: typeof English = { ...English };

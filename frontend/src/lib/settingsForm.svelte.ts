@@ -1,0 +1,175 @@
+/** The settings that are being edited: what the file says, what was changed, and what is wrong with it. */
+
+import { get, send } from "./api";
+import { t } from "./i18n";
+import {
+  changesOf,
+  keyOf,
+  same,
+  valueAt,
+  withValue,
+  within,
+  type Change,
+  type FieldError,
+  type Json,
+  type Path,
+  type Settings,
+  type Table,
+} from "./settings";
+
+/** Long enough not to ask at every key, short enough to be told at once. */
+const CHECK_AFTER_MS = 600;
+
+interface Saved {
+  detail: string | null;
+  revision: string;
+}
+
+export class SettingsForm {
+  loaded = $state.raw<Settings | null>(null);
+  /** Why there is nothing to edit. */
+  problem = $state<string | null>(null);
+  draft = $state.raw<Table>({});
+  busy = $state(false);
+  /** What the daemon says of the changes, by path. */
+  refused = $state.raw<FieldError[]>([]);
+  /** What is wrong before the daemon is asked, such as text where a number is to be. */
+  faults = $state.raw<Record<string, string>>({});
+  /** Given in the file, and to be taken out of it. */
+  resets = $state.raw<Record<string, Path>>({});
+  /** Counts what throws away what was typed: the controls begin anew. */
+  epoch = $state(0);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  changes = $derived.by<Change[]>(() => {
+    if (this.loaded === null) return [];
+    const resets = Object.values(this.resets);
+    const found = changesOf(this.loaded.values, this.draft, this.loaded.schema).filter(
+      ({ path }) => !resets.some((reset) => within(path, reset)),
+    );
+    // What is written anew as a whole has its defaults left out already.
+    const apart = resets.filter((reset) => !found.some(({ path }) => within(reset, path)));
+    return [...found, ...apart.map((path) => ({ path, remove: true as const }))];
+  });
+  /** Text that is not what it should be is not in the draft: it keeps the rest from being saved. */
+  wrong = $derived(Object.keys(this.faults).length + this.refused.length > 0);
+  /** Paths of the file, sections included. */
+  #given = $derived(new Set((this.loaded?.given ?? []).map(keyOf)));
+
+  async load(): Promise<void> {
+    const answer = await get<Settings>("api/v1/settings");
+    if (answer.ok) {
+      this.loaded = answer.body;
+      this.problem = null;
+      this.discard();
+    } else this.problem = answer.problem;
+  }
+
+  discard(): void {
+    clearTimeout(this.#timer);
+    this.draft = this.loaded?.values ?? {};
+    this.refused = [];
+    this.faults = {};
+    this.resets = {};
+    this.epoch += 1;
+  }
+
+  value(path: Path): Json | undefined {
+    return valueAt(this.draft, path);
+  }
+
+  /** Whether the file itself says something here. */
+  given(path: Path): boolean {
+    return this.#given.has(keyOf(path)) && this.resets[keyOf(path)] === undefined;
+  }
+
+  changed(path: Path): boolean {
+    const before = valueAt(this.loaded?.values ?? {}, path);
+    return this.resets[keyOf(path)] !== undefined || !same(before ?? null, this.value(path) ?? null);
+  }
+
+  set(path: Path, value: Json): void {
+    this.draft = withValue(this.draft, path, value) as Table;
+    this.#forget(path);
+    this.#touched(path);
+  }
+
+  /** Back to what counts when the file says nothing. */
+  reset(path: Path, value: Json): void {
+    this.draft = withValue(this.draft, path, value) as Table;
+    this.#forget(path);
+    if (this.#given.has(keyOf(path))) this.resets = { ...this.resets, [keyOf(path)]: path };
+    this.#touched(path);
+  }
+
+  fault(path: Path, text: string | null): void {
+    const { [keyOf(path)]: _gone, ...rest } = this.faults;
+    this.faults = text === null ? rest : { ...rest, [keyOf(path)]: text };
+  }
+
+  /** What is wrong at this place. */
+  error(path: Path): string | null {
+    const key = keyOf(path);
+    const found = this.refused.find((one) => keyOf(one.path) === key);
+    return this.faults[key] ?? (found === undefined ? null : told(found));
+  }
+
+  /** Whether all is saved. */
+  async save(): Promise<{ ok: boolean; note: string }> {
+    clearTimeout(this.#timer);
+    this.busy = true;
+    const answer = await this.#send(false);
+    this.busy = false;
+    if (answer.ok) {
+      await this.load();
+      return { ok: true, note: answer.body.detail === null ? t.settings.saved : t.settings.savedRestart };
+    }
+    this.refused = errorsIn(answer.body);
+    const note = answer.status === 409 ? t.settings.conflict(answer.problem) : answer.problem;
+    return { ok: false, note: this.refused.length > 0 ? t.settings.notSaved : note };
+  }
+
+  #send(dry: boolean) {
+    const revision = this.loaded?.revision;
+    return send<Saved>("PATCH", "api/v1/settings", { changes: this.changes, revision, dry_run: dry });
+  }
+
+  /** What was wrong here may be right now; the daemon is asked when the typing has stopped. */
+  #touched(path: Path): void {
+    this.refused = this.refused.filter((one) => !within(one.path, path));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#check(), CHECK_AFTER_MS);
+  }
+
+  async #check(): Promise<void> {
+    if (this.busy) return;
+    const { draft } = this;
+    if (this.changes.length === 0) {
+      this.refused = [];
+      return;
+    }
+    const answer = await this.#send(true);
+    // An answer to what has changed since says nothing.
+    if (this.draft !== draft || this.busy) return;
+    if (answer.ok) this.refused = [];
+    else if (answer.status === 422) this.refused = errorsIn(answer.body);
+  }
+
+  /** A new value ends what was said of the old one, and of what was inside it. */
+  #forget(path: Path): void {
+    const apart = ([, at]: [string, Path]) => !within(at, path);
+    this.resets = Object.fromEntries(Object.entries(this.resets).filter(apart));
+    this.faults = Object.fromEntries(
+      Object.entries(this.faults).filter(([key]) => !within(JSON.parse(key) as Path, path)),
+    );
+  }
+}
+
+function errorsIn(body: unknown): FieldError[] {
+  return (body as { errors?: FieldError[] } | null)?.errors ?? [];
+}
+
+/** What the daemon says of a value, with what may stand there. */
+export function told({ message, allowed }: FieldError): string {
+  return allowed === null ? t.settings.wrong(message) : t.settings.wrongAllowed(message, allowed);
+}
