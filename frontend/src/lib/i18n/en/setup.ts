@@ -94,7 +94,7 @@ export const setup = {
   phaseHelp:
     "It depends on how your house is wired: no device knows. If you are not sure, leave it open. The battery works all the same, and Phasewise can find it out later.",
   phaseUnknown: "Not known yet (unassigned)",
-  drawing: (phases: number) =>
+  drawing: (phases: number): string =>
     phases === 1
       ? "One phase goes through its fuse into the house; the battery is on it."
       : "Three phases, each through a fuse of its own, go into the house; the battery is on one of them.",
