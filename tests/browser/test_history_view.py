@@ -100,7 +100,7 @@ def test_dragging_across_the_chart_zooms_and_the_keyboard_too(page: Page, daemon
 
 def test_it_says_what_the_chart_shows_and_how_long_drawing_took(page: Page, daemon: FakeDaemon) -> None:
     seen(page, daemon)
-    chart = page.get_by_role("img", name=re.compile("Grid: between −1.50 kW and 1.50 kW"))
+    chart = page.get_by_role("img", name=re.compile("Grid: between \u22121.50 kW and 1.50 kW"))
     expect(chart).to_be_visible()
     measure = "performance.getEntriesByName('history drawn').at(-1).duration"
     assert 0 < page.evaluate(measure) < 5_000

@@ -1,6 +1,5 @@
 /** The why-log: its pages, its filters, its days. */
 
-import type { IconName } from "../components/Icon.svelte";
 import { i18n, t } from "./i18n";
 
 export interface WhyEvent {
@@ -109,7 +108,7 @@ function dayTitle(date: Date, now: Date): string {
   return date.toDateString() === yesterday.toDateString() ? t.why.yesterday(text) : text;
 }
 
-export function iconOf(severity: string): IconName {
+export function iconOf(severity: string): "info" | "warning" | "alarm" {
   return severity === "alarm" || severity === "warning" ? severity : "info";
 }
 
