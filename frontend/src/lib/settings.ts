@@ -8,6 +8,8 @@ export interface Table {
 export type Path = readonly (string | number)[];
 
 export interface Schema {
+  /** Only in the options of a driver, as set-up has them. */
+  $ref?: string;
   type?: string;
   title?: string;
   description?: string;

@@ -117,7 +117,7 @@ export function needs(driver: Driver): [string, Schema][] {
   const { properties = {}, required = [], $defs = {} } = driver.options;
   return required.map((key) => {
     const part = properties[key] ?? {};
-    const name = (part as { $ref?: string }).$ref?.split("/").at(-1);
+    const name = part.$ref?.split("/").at(-1);
     return [key, name === undefined ? part : { ...$defs[name], ...part }];
   });
 }
