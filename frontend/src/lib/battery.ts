@@ -1,11 +1,57 @@
-/** What there is to say of one battery. */
+/** What there is to say of one battery, and what the user may decide for it. */
 
-import { isZero, power } from "./format";
+import { duration, isZero, power, since } from "./format";
 import { t } from "./i18n";
+import type { BatteryState, SystemState } from "./state";
 
 /** What a battery was told last, in words. */
 export function told(w: number | null): string {
   if (w === null) return t.batteries.told.unknown;
   if (isZero(w)) return t.batteries.told.zero;
   return w > 0 ? t.batteries.told.charge(power(w)) : t.batteries.told.discharge(power(w));
+}
+
+/** Why nothing can be done with a battery now; null when all is well. */
+export function trouble({ reachable, available, age_s, state }: BatteryState): string | null {
+  const { batteries } = t;
+  if (!reachable) {
+    return age_s === null ? batteries.unreachable : batteries.unreachableSince(duration(age_s));
+  }
+  if (available) return null;
+  return state === null ? batteries.unavailable : batteries.unavailableState(state);
+}
+
+/** What the user decided in place of the strategy; null for automatic. */
+export function overrideText({ override }: BatteryState, now: Date): string | null {
+  const words = t.batteries.override;
+  if (override === "auto") return null;
+  if (typeof override === "string") return words.out;
+  const { power_w, until } = override.hold;
+  const hold = isZero(power_w)
+    ? words.idle
+    : power_w > 0
+      ? words.charging(power(power_w))
+      : words.discharging(power(power_w));
+  return until === null ? hold : words.until(hold, since(until, now));
+}
+
+export type OverrideChange = "auto" | "out-of-service" | { hold: { power_w: number; until: string | null } };
+
+/** A hold as the daemon takes it, charging positive; `until` is the local time of a date field, or empty. */
+export function holdOf(watts: number, charge: boolean, until: string): OverrideChange {
+  const power_w = charge ? watts : -watts;
+  return { hold: { power_w, until: until === "" ? null : new Date(until).toISOString() } };
+}
+
+/** All batteries in their order of use: those of the priority list first, then the others as they stand. */
+export function order(home: SystemState, priority: readonly string[]): BatteryState[] {
+  const first = priority.flatMap((id) => home.batteries.find((battery) => battery.id === id) ?? []);
+  return [...first, ...home.batteries.filter(({ id }) => !priority.includes(id))];
+}
+
+/** The ids with one of them moved by so many places. */
+export function moved(ids: readonly string[], id: string, by: number): string[] {
+  const rest = ids.filter((other) => other !== id);
+  const at = Math.max(0, Math.min(rest.length, ids.indexOf(id) + by));
+  return [...rest.slice(0, at), id, ...rest.slice(at)];
 }
