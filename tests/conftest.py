@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -7,3 +8,12 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")
 """How long an example takes says how busy the machine is, not whether the code is right."""
+
+*_PROCESSORS, _ = structlog.get_config()["processors"]
+structlog.configure(
+    processors=[
+        *_PROCESSORS,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+"""As the daemon has it: where rich is installed, every traceback would cost a good part of a second."""
