@@ -1,6 +1,7 @@
 """The documentation names every key there is, and none that there is not; and law 5 holds in the source."""
 
 import ast
+import functools
 import re
 import typing
 from pathlib import Path
@@ -106,17 +107,25 @@ def test_the_contract_names_every_key_too() -> None:
     assert [name for name in sorted(names) if f"{name}:" not in CONTRACT] == []
 
 
+@functools.cache
+def calls() -> frozenset[tuple[str, str]]:
+    """Every call in the package: the name that is called, and `file:function` of where."""
+    found = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call):
+                        called = (
+                            node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+                        )
+                        found.add((called, f"{file.name}:{function.name}"))
+    return frozenset(found)
+
+
 def callers(name: str) -> list[str]:
     """`file:function` of every call of `name` in the package."""
-    found = []
-    for file in (ROOT / "src").rglob("*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
-                if any(ast.unparse(call).split(".")[-1] == name for call in calls):
-                    found.append(f"{file.name}:{function.name}")
-    return found
+    return sorted(where for called, where in calls() if called == name)
 
 
 def test_only_the_users_own_edit_writes_a_phase() -> None:
