@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from fake_daemon import FakeDaemon
 from homes import three_phase_home, with_alarm, with_protection
+from msgspec.structs import replace
 from playwright.sync_api import BrowserContext, Page, expect
 
 from phasewise.config import SettingsFile
+from phasewise.engine.state import IdentifyPhaseState, IdentifySampleState, IdentifyState
 from phasewise.registry import load_plugins
 
 pytestmark = pytest.mark.browser
@@ -131,6 +133,29 @@ SETUP = {
     },
 }  # fmt: skip
 
+IDENTIFYING = IdentifyState(
+    battery_id="m1",
+    state="running",
+    code=None,
+    text="Cycle 2.",
+    cycle=2,
+    progress=0.4,
+    outcome="L2",
+    confidence=0.98,
+    configured="L1",
+    matches=False,
+    high_w=1000.0,
+    low_w=-1000.0,
+    steps=6,
+    agreeing=6,
+    expected_w=(),
+    phases={name: IdentifyPhaseState((), 0.0, 0.0) for name in ("L1", "L2", "L3")},
+    samples=tuple(
+        IdentifySampleState(2.0 * at, power_w, (400.0, 900.0 + power_w, -200.0))
+        for at, power_w in enumerate((0.0, 1000.0, -1000.0, 1000.0))
+    ),
+)
+
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, Any]:
@@ -198,6 +223,18 @@ def test_axe_finds_nothing_serious_in_the_display_dialog(page: Page) -> None:
     page.get_by_role("button", name="Display").click()
     expect(page.get_by_role("dialog", name="Display")).to_be_visible()
     assert grave(page, "dialog[open]") == []
+
+
+def test_axe_finds_nothing_serious_in_the_identify_dialog(page: Page, daemon: FakeDaemon) -> None:
+    page.get_by_role("button", name="Phase of Garage").click()
+    page.get_by_role("button", name="I do not know: find out").click()
+    dialog = page.get_by_role("dialog", name="Which phase is Garage on?")
+    expect(dialog.get_by_role("button", name="Begin")).to_be_visible()
+    assert grave(page, "dialog[open]") == []
+    for run in (IDENTIFYING, replace(IDENTIFYING, state="done", progress=1.0)):
+        daemon.state = replace(daemon.state, identify=run)
+        expect(dialog.get_by_role("progressbar")).to_have_count(int(run.state == "running"))
+        assert grave(page, "dialog[open]") == []
 
 
 def test_axe_would_find_what_is_wrong_in_light_and_in_dark(page: Page) -> None:
