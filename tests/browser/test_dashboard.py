@@ -198,7 +198,6 @@ def test_full_stop_is_one_click(page: Page, daemon: FakeDaemon) -> None:
 def test_another_strategy_is_chosen_and_a_refusal_is_said(page: Page, daemon: FakeDaemon) -> None:
     page.get_by_role("link", name="Strategy", exact=True).click()
     strategy = page.get_by_role("region", name="Strategy")
-    strategy.get_by_text("Change strategy").click()
     daemon.refusal = (422, "There is no strategy standby.")
     strategy.get_by_role("button", name="Standby").click()
     expect(strategy).to_contain_text("Not changed: There is no strategy standby.")
