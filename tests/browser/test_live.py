@@ -36,7 +36,7 @@ def test_every_view_has_an_address_and_the_back_button_works(page: Page) -> None
     for name in NAMES:
         navigation.get_by_role("link", name=name).click()
         expect(navigation.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
-        expect(page).to_have_url(re.compile(rf"#/{name.lower()}$"))
+        expect(page).to_have_url(re.compile(rf"#/{name.lower()}(\?|$)"))
         expect(page).to_have_title(re.compile(f"^{name}"))
     page.go_back()
     expect(navigation.get_by_role("link", name="Why")).to_have_attribute("aria-current", "page")
@@ -128,7 +128,7 @@ def test_another_language_is_chosen_and_remembered(page: Page, daemon: FakeDaemo
     quiet(page, daemon)
     choose(page, "Language", "Nederlands")
     expect(page.get_by_role("region", name="Status")).to_contain_text("Alles is in orde.")
-    assert daemon.asked[-1][1] == {"lang": "nl"}
+    assert {"lang": "nl"} in [asked for _, asked in daemon.asked]
     page.reload()
     expect(page.get_by_role("region", name="Status")).to_contain_text("Alles is in orde.")
     expect(page.get_by_role("region", name="Vermogen nu")).to_contain_text("3,87 kW")
