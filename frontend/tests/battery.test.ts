@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { holdOf, moved, order, overrideText, trouble } from "../src/lib/battery";
+import { dateField, holdOf, moved, order, overrideText, trouble } from "../src/lib/battery";
 import { battery, home } from "./states";
 
 const NOW = new Date("2026-06-21T12:00:00Z");
@@ -32,4 +32,9 @@ test("only a battery that can't be used is in trouble", () => {
   expect(trouble(battery("m1"))).toBeNull();
   expect(trouble(battery("m1", { reachable: false, age_s: 200 }))).toBe("Unreachable, last heard 3 min ago");
   expect(trouble(battery("m1", { available: false, state: "fault" }))).toBe("Not available now (fault)");
+});
+
+test("a hold that is shown again and applied unchanged ends when it did", () => {
+  const until = "2026-06-21T18:00:00.000Z";
+  expect(holdOf(300, true, dateField(until))).toEqual({ hold: { power_w: 300, until } });
 });

@@ -55,3 +55,10 @@ export function moved(ids: readonly string[], id: string, by: number): string[] 
   const at = Math.max(0, Math.min(rest.length, ids.indexOf(id) + by));
   return [...rest.slice(0, at), id, ...rest.slice(at)];
 }
+
+/** A moment as a date field shows it, in the time of the browser: the other way round of `holdOf`. */
+export function dateField(iso: string): string {
+  const moment = new Date(iso);
+  const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, "2026-01-01T00:00".length);
+}
