@@ -215,7 +215,7 @@ def outcome(
         return (), guarded.alarms, guarded.memory
     relief_w = [0.0] * len(units) if steered is None else steered.relief_w
     binding = _binding(guarded, units, relief_w, steered)
-    sums_w = _sums_w(settings, powers_w)
+    sums_w = _sums_w(settings, powers_w) if steered is None else steered.room.sums_w
     decided, alarms = [], list(guarded.alarms)
     for seen in guarded.views:
         ordinal = seen.phase.ordinal
