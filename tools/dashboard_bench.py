@@ -94,9 +94,13 @@ def history_draws_ms(url: str) -> list[float]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         for _ in range(PAINTS):
             page = browser.new_context().new_page()
-            page.goto(f"{url}#/history?span=day")
-            page.wait_for_function(f"performance.getEntriesByName('{DRAWN}').length > 0")
-            found.append(page.evaluate(f"performance.getEntriesByName('{DRAWN}')[0].duration"))
+            page.goto(f"{url}#/history?span=day&show=phases")
+            # The page's own policy forbids what Playwright's wait_for_function would do.
+            while not (
+                durations := page.evaluate(f"performance.getEntriesByName('{DRAWN}').map(e => e.duration)")
+            ):
+                page.wait_for_timeout(50)
+            found.append(durations[0])
             page.context.close()
         browser.close()
     return found
