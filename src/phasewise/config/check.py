@@ -4,6 +4,7 @@ import json
 import re
 import typing
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -59,8 +60,10 @@ _OVERRIDE_FORMS = "auto, out-of-service, {hold: {power_w: 500, until: 2026-12-24
 class Checker:
     """Gathers the problems of one file."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, folder: Path) -> None:
+        """`folder`: where relative names of files begin; validators find it in their context."""
         self._document = document
+        self._context = {"folder": folder}
         self._problems: list[Problem] = []
         self._paths: set[KeyPath] = set()
         for path, place, message in document.problems:
@@ -110,7 +113,7 @@ class Checker:
         """
         data = _given(model, data)
         try:
-            return model.model_validate_json(json.dumps(data), strict=True)
+            return model.model_validate_json(json.dumps(data), strict=True, context=self._context)
         except ValidationError as error:
             details = error.errors(include_url=False)
         for detail in details:
@@ -118,7 +121,7 @@ class Checker:
         wrong = {detail["loc"][0] for detail in details if detail["loc"]}
         try:
             rest = {key: value for key, value in data.items() if key not in wrong}
-            return model.model_validate_json(json.dumps(rest), strict=True)
+            return model.model_validate_json(json.dumps(rest), strict=True, context=self._context)
         except ValidationError:
             return None
 

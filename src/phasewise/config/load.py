@@ -21,7 +21,7 @@ def parse_config(text: str, path: Path, registry: Registry) -> Config:
     Raises ConfigError with every problem found.
     """
     document = parse(text, str(path))
-    return Builder(document.value, path, registry, Checker(document)).config()
+    return Builder(document.value, path, registry, Checker(document, path.parent)).config()
 
 
 def read_text(path: Path) -> str:

@@ -100,7 +100,7 @@ def with_changes(text: str, path: Path, registry: Registry, changes: Sequence[Ch
     try:
         # Before the text is touched: a wrong value is told apart from a place that can't be edited.
         document = Document(str(path), node, wanted, dict.fromkeys(_places(wanted, ()), Place(1, 1)))
-        Builder(wanted, path, registry, Checker(document)).config()
+        Builder(wanted, path, registry, Checker(document, path.parent)).config()
     except ConfigError as error:
         raise WrongSettingsError(_wrong(error, wanted)) from error
     return rewrite(text, wanted)

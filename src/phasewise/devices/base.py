@@ -12,9 +12,10 @@ Drivers are found through the entry points `phasewise.meters` and `phasewise.bat
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import ClassVar, Protocol, Self
+from pathlib import Path
+from typing import Annotated, ClassVar, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from phasewise.model import BatteryReading, Capabilities, GridReading
 
@@ -75,6 +76,16 @@ class DriverOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _in_its_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    return path if folder is None else folder / path
+
+
+FileOfConfiguration = Annotated[Path, AfterValidator(_in_its_folder)]
+"""A driver's option that names a file, such as one with a secret: relative names begin in the folder of the
+configuration file. Secrets are never options themselves."""
 
 
 class MeterDriver(Protocol):

@@ -52,7 +52,7 @@ TICK_S = 1.0
 """Timers and a lost meter are looked at this often while no telegram comes."""
 QUIET_S = 1.5
 """So long without a decision means that no telegram came: a 1 s meter with jitter stays below it."""
-RELEASE_DEADLINE_S = 4.0
+RELEASE_DEADLINE_S = 3.0
 """Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
 UNREACHABLE_ALARM_S = 10.0
 """A restart of a dongle takes about as long; the alarm must stand within 30 s."""

@@ -206,7 +206,7 @@ class SetupDesk:
     async def test(self, kind: Kind, driver: str, options: Mapping[str, Any]) -> Tested:
         """Read one device, and let it go. Raises NotNowError, InvalidError."""
         known = self.registry.meters if kind is Kind.METER else self.registry.batteries
-        checked = _checked_options(known, driver, options)
+        checked = _checked_options(known, driver, options, self.file.parent)
         url = options.get("url")
         url = url if isinstance(url, str) else None
         place = await places([url])
@@ -349,9 +349,12 @@ def _both(first: Places, second: Places) -> Places:
 
 
 def _checked_options(
-    known: Mapping[str, MeterEntry] | Mapping[str, BatteryEntry], driver: str, options: Mapping[str, Any]
+    known: Mapping[str, MeterEntry] | Mapping[str, BatteryEntry],
+    driver: str,
+    options: Mapping[str, Any],
+    folder: Path,
 ) -> BaseModel:
-    """The driver's own options. Raises InvalidError."""
+    """The driver's own options; relative names of files begin in `folder`. Raises InvalidError."""
     if driver not in known:
         allowed = ", ".join(known)
         message = f"'{driver}' is not a driver in this version"
@@ -359,7 +362,8 @@ def _checked_options(
             f"driver: {message}; there are: {allowed}", [FieldProblem(("driver",), message, allowed)]
         )
     try:
-        return known[driver].options_model.model_validate_json(json.dumps(dict(options)), strict=True)
+        model = known[driver].options_model
+        return model.model_validate_json(json.dumps(dict(options)), strict=True, context={"folder": folder})
     except ValidationError as error:
         problems = [
             FieldProblem(("options", *e["loc"]), e["msg"].removeprefix("Value error, "))
