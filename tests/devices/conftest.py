@@ -1,5 +1,5 @@
-"""Makes the battery contract importable from every driver's tests, with pytest's explained asserts."""
+"""Makes the contracts importable from every driver's tests, with pytest's explained asserts."""
 
 import pytest
 
-pytest.register_assert_rewrite("battery_contract")
+pytest.register_assert_rewrite("battery_contract", "meter_contract")
