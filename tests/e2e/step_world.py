@@ -1,4 +1,4 @@
-"""The closed-loop step scenario: any meter and any batteries on real sockets, the real application in process.
+"""The closed-loop step: any meter and any batteries on real sockets, the real application in process.
 
 A house with batteries on its phases is held at 0 W; then the load steps, and what the grid sees is followed
 in real time. `step` returns the figures. Many of them run at once, so that the wait is paid once:
@@ -221,9 +221,7 @@ def _result(
 ) -> StepResult:
     outside_s = [at_s for at_s, total_w in trace if abs(total_w) > BAND_W]
     beyond_w = [-total_w if step_w > 0 else total_w for _, total_w in trace]
-    return StepResult(
-        first_settled_s, max(outside_s, default=0.0), max(0.0, max(beyond_w)), state, tuple(trace)
-    )
+    return StepResult(first_settled_s, max(outside_s, default=0.0), max(0.0, *beyond_w), state, tuple(trace))
 
 
 def _said(house: SimHouse, app: Application) -> str:
