@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import structlog
-from structlog.testing import capture_logs
+from structlog.testing import LogCapture
 
 from phasewise.engine.alarms import Standing
+from phasewise.integrations import webhook as webhooks
 from phasewise.integrations.webhook import MOST_WAITING, Webhook
 from phasewise.model import Alarm, AlarmCode, Severity
 
@@ -170,10 +171,14 @@ async def _not_tls(receiver: Receiver) -> str:
 
 @pytest.mark.parametrize("where", [_refused, _nobody_there, _no_such_host, _not_tls])
 async def test_what_is_logged_names_the_host_and_no_secret(
-    where: Callable[[Receiver], Awaitable[str]], caplog: pytest.LogCaptureFixture
+    where: Callable[[Receiver], Awaitable[str]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    structlog.reset_defaults()
-    with capture_logs() as logs, caplog.at_level(logging.DEBUG):
+    capture = LogCapture()  # of this logger alone, however logging is set up at this moment
+    monkeypatch.setattr(webhooks, "log", structlog.wrap_logger(None, processors=[capture]))
+    logs = capture.entries
+    with caplog.at_level(logging.DEBUG):
         async with receiving(*[500] * 9) as receiver, hooked(await where(receiver)) as webhook:
             webhook.alarm(RISEN, NAMES)
             async with asyncio.timeout(DEADLINE_S):
