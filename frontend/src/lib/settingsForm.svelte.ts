@@ -39,6 +39,8 @@ export class SettingsForm {
   resets = $state.raw<Record<string, Path>>({});
   /** Counts what throws away what was typed: the controls begin anew. */
   epoch = $state(0);
+  /** Somebody else changed the file meanwhile: what was loaded is not what it says. */
+  #outdated = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   changes = $derived.by<Change[]>(() => {
@@ -61,6 +63,7 @@ export class SettingsForm {
     if (answer.ok) {
       this.loaded = answer.body;
       this.problem = null;
+      this.#outdated = false;
       this.discard();
     } else this.problem = answer.problem;
   }
@@ -72,6 +75,25 @@ export class SettingsForm {
     this.faults = {};
     this.resets = {};
     this.epoch += 1;
+  }
+
+  /** Throws away what was changed; after a conflict what the file says now is shown. */
+  async startOver(): Promise<void> {
+    if (this.#outdated) await this.load();
+    else this.discard();
+  }
+
+  /** What the file says now, with what was changed here on top of it. */
+  async refresh(): Promise<void> {
+    if (this.loaded === null) return this.load();
+    const answer = await get<Settings>("api/v1/settings");
+    if (!answer.ok || this.busy) return;
+    const kept = changesOf(this.loaded.values, this.draft, this.loaded.schema);
+    this.loaded = answer.body;
+    this.draft = kept.reduce<Json>(
+      (values, { path }) => withValue(values, path, valueAt(this.draft, path) ?? null),
+      answer.body.values,
+    ) as Table;
   }
 
   value(path: Path): Json | undefined {
@@ -125,6 +147,7 @@ export class SettingsForm {
       return { ok: true, note: answer.body.detail === null ? t.settings.saved : t.settings.savedRestart };
     }
     this.refused = errorsIn(answer.body);
+    this.#outdated = answer.status === 409;
     const note = answer.status === 409 ? t.settings.conflict(answer.problem) : answer.problem;
     return { ok: false, note: this.refused.length > 0 ? t.settings.notSaved : note };
   }
