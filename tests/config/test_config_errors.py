@@ -233,14 +233,27 @@ def test_further_meters_and_alarms(line: str, says: str) -> None:
     assert problems(HEAD + END + line) == f"home.yaml:3: {says}"
 
 
-NOT_YET = {
-    "mqtt: {host: x}": "mqtt: this is not available in this version; allowed: null",
-    "mqtt: true": "mqtt: true is not available in this version; allowed: null",
+BROKER = (
+    "is not the address of a broker; allowed: mqtt://HOST:1883 or mqtts://HOST:8883, "
+    "the name of a user in 'username' and not in here"
+)
+TOPIC = "can't be a topic; allowed: letters (a-z), digits, '-' and '_', parts divided by '/', such as phasewise"
+MQTT = {
+    "mqtt: true": "mqtt: true is not a mapping (key: value)",
+    "mqtt: {host: x}": "mqtt.host: unknown key; allowed: ca_file, discovery_prefix, password_file, topic, url, username",
+    "mqtt: {url: 192.168.1.10}": f"mqtt.url: '192.168.1.10' {BROKER}",
+    "mqtt: {url: 'http://x'}": f"mqtt.url: 'http://x' {BROKER}",
+    "mqtt: {url: 'mqtt://me:pw@x'}": f"mqtt.url: 'mqtt://me:********@x' {BROKER}",
+    "mqtt: {url: 'mqtt://x:99999'}": f"mqtt.url: 'mqtt://x:99999' {BROKER}",
+    "mqtt: {url: 'mqtt://x/y'}": f"mqtt.url: 'mqtt://x/y' {BROKER}",
+    "mqtt: {topic: 'a/+'}": f"mqtt.topic: 'a/+' {TOPIC}",
+    "mqtt: {discovery_prefix: '/ha'}": f"mqtt.discovery_prefix: '/ha' {TOPIC}",
+    "mqtt: {password: x}": "mqtt.password: unknown key (did you mean 'password_file'?)",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "says"), NOT_YET.items(), ids=NOT_YET.keys())
-def test_what_this_version_does_not_have_is_refused_not_ignored(line: str, says: str) -> None:
+@pytest.mark.parametrize(("line", "says"), MQTT.items(), ids=MQTT.keys())
+def test_a_wrong_link_to_a_broker(line: str, says: str) -> None:
     assert problems(HEAD + END + line) == f"home.yaml:3: {says}"
 
 

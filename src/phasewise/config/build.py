@@ -1,6 +1,5 @@
 """Builds a `Config` from the plain values of a file, section by section."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from phasewise.config.fields import Section
 from phasewise.config.password import read_password
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
-    NOT_YET,
     AlarmsConfig,
     AlarmsSection,
     BatteryConfig,
@@ -31,6 +29,8 @@ from phasewise.config.schema import (
     LimitPerPhase,
     MeterConfig,
     MeterSection,
+    MqttConfig,
+    MqttSection,
     ProtectionSection,
     SiteSection,
     WebConfig,
@@ -71,7 +71,7 @@ class Builder:
         alarms = self._section(AlarmsSection, "alarms") or AlarmsSection()
         web = self._web()
         prices, forecast = self._prices(site), self._forecast()
-        self._refuse_what_is_not_there_yet()
+        mqtt = self._mqtt()
         self._checker.raise_if_any()
         if meter is None or control is None or history is None or web is None:
             raise AssertionError("a section failed without a problem being noted")
@@ -88,6 +88,7 @@ class Builder:
             forecast,
             meters,
             AlarmsConfig(alarms.webhook),
+            mqtt,
         )
 
     def _check_top_level(self) -> None:
@@ -361,6 +362,20 @@ class Builder:
             message = "is a directory: write the name of a file in it, such as 'home.history.db'"
             self._checker.add(("history", "path"), message, value=history.path)
 
+    def _mqtt(self) -> MqttConfig | None:
+        section = self._section(MqttSection, "mqtt")
+        if section is None or section.url is None:
+            return None
+        folder = self._path.parent
+        return MqttConfig(
+            section.url,
+            section.username,
+            None if section.password_file is None else folder / section.password_file,
+            None if section.ca_file is None else folder / section.ca_file,
+            section.topic,
+            section.discovery_prefix,
+        )
+
     def _web(self) -> WebConfig | None:
         section = self._section(WebSection, "web")
         if section is None:
@@ -405,18 +420,6 @@ class Builder:
                 "password with 'phasewise password FILE' and write 'password_file: FILE'"
             )
             self._checker.add(("web", "token_file"), message)
-
-    def _refuse_what_is_not_there_yet(self) -> None:
-        for path, allowed in NOT_YET:
-            value: Any = self._root
-            for key in path:
-                value = value.get(key) if isinstance(value, dict) else None
-            if value is None or value in allowed or self._checker.has_problem(path):
-                continue
-            what = "this" if isinstance(value, dict | list) else shown(value)
-            words = ", ".join(word if isinstance(word, str) else json.dumps(word) for word in allowed)
-            message = f"{what} is not available in this version"
-            self._checker.add(path, message, value=value, allowed=words)
 
 
 def _only(model: type[Section], entry: Mapping[str, Any]) -> dict[str, Any]:

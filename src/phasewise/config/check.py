@@ -20,7 +20,7 @@ from phasewise.config.errors import (
     shown,
     without_secrets,
 )
-from phasewise.config.schema import NOT_YET, TAGS
+from phasewise.config.schema import TAGS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -156,7 +156,8 @@ def _describe(path: KeyPath, detail: ErrorDetails) -> tuple[str, str | None]:
     if value is None:
         return "has no value", None
     if kind in {"enum", "literal_error"}:
-        allowed = _words(path, str(context["expected"]))
+        expected = str(context["expected"])
+        allowed = re.findall(r"'([^']*)'", expected) or [expected]
         noun = _NOUNS.get(str(key), "one of the allowed values")
         forms = _OVERRIDE_FORMS if key == "override" else ", ".join(allowed)
         return f"{text} is not {noun}{did_you_mean(value, allowed)}", forms
@@ -178,14 +179,6 @@ def _wrong_type(value: object, text: str, expected: str) -> str:
     if expected == "text" and isinstance(value, int | float):
         return f"{text} is not text: put it in quotes"
     return f"{text} is not {expected}"
-
-
-def _words(path: KeyPath, expected: str) -> list[str]:
-    """The members of pydantic's `'a', 'b' or 'c'`, without those that this version does not have."""
-    for known, allowed in NOT_YET:
-        if known == path:
-            return list(allowed)
-    return re.findall(r"'([^']*)'", expected) or [expected]
 
 
 def _given(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:

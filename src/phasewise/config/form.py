@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from phasewise.config.errors import is_secret
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
-    NOT_YET,
     AlarmsSection,
     BatterySection,
     ControlSection,
@@ -17,6 +16,7 @@ from phasewise.config.schema import (
     FurtherMeterSection,
     HistorySection,
     MeterSection,
+    MqttSection,
     SiteSection,
     WebSection,
 )
@@ -31,6 +31,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "prices": PricesSection,
     "forecast": ForecastSection,
     "history": HistorySection,
+    "mqtt": MqttSection,
     "alarms": AlarmsSection,
     "web": WebSection,
 }
@@ -82,6 +83,9 @@ _ADVANCED: frozenset[_Path] = frozenset({
     ("control", "ev_override", "clear_after_s"),
     ("history", "path"),
     ("history", "keep_days"),
+    ("mqtt", "ca_file"),
+    ("mqtt", "topic"),
+    ("mqtt", "discovery_prefix"),
     ("web", "host"),
     ("web", "port"),
     ("web", "token_file"),
@@ -225,9 +229,6 @@ def _decorate_inside(schema: _Schema, path: _Path) -> None:
     for form in forms:
         if unit is not None and form.get("type") in {"number", "integer"}:
             schema["x-unit"] = unit
-        not_yet = [key for key in form.get("properties", {}) if ((*path, key), (None,)) in NOT_YET]
-        for key in not_yet:
-            del form["properties"][key]
         if form is not schema and "driver" not in form.get("properties", {}):
             form.pop("title", None)  # the name of a class
         for key, inner in form.get("properties", {}).items():

@@ -391,6 +391,56 @@ def _is_web_address(value: str) -> bool:
         return False
 
 
+def _is_broker(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"mqtt", "mqtts"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and "@" not in parts.netloc and not (parts.path.strip("/") or parts.query or parts.fragment)
+
+
+_TOPIC = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+"""Safe in a topic and, with its slashes replaced, in an id of Home Assistant."""
+Topic = Annotated[
+    str,
+    rule(
+        lambda value: re.fullmatch(_TOPIC, value) is not None,
+        "can't be a topic",
+        "letters (a-z), digits, '-' and '_', parts divided by '/', such as phasewise",
+    ),
+    Says(pattern=_TOPIC),
+]
+
+
+class MqttSection(Section):
+    """The link to an MQTT broker, and through it to Home Assistant."""
+
+    url: (
+        Annotated[
+            str,
+            rule(
+                _is_broker,
+                "is not the address of a broker",
+                "mqtt://HOST:1883 or mqtts://HOST:8883, the name of a user in 'username' and not in here",
+            ),
+        ]
+        | None
+    ) = None
+    """Where the broker is: mqtt://HOST:1883, or mqtts://HOST:8883 with encryption; left out: no link."""
+    username: NotEmpty | None = None
+    """Name that Phasewise logs in with; left out: it does not log in."""
+    password_file: NotEmpty | None = None
+    """File with the password; relative to the configuration file."""
+    ca_file: NotEmpty | None = None
+    """File with the certificate of the authority that signed the broker's, for mqtts; left out: those that
+    this computer trusts."""
+    topic: Topic = "phasewise"
+    """Topics of Phasewise begin with this; two homes on one broker need two of them."""
+    discovery_prefix: Topic = "homeassistant"
+    """Where Home Assistant looks for new devices."""
+
+
 class AlarmsSection(Section):
     """Who is told of alarms."""
 
@@ -422,19 +472,12 @@ class FileSections(Section):
     """Where the forecast of your panels comes from."""
     history: dict[str, Any] = {}
     """What is kept of the past."""
-    mqtt: Any = None
-    """The link to an MQTT broker."""
+    mqtt: dict[str, Any] = {}
+    """The link to an MQTT broker, and through it to Home Assistant."""
     alarms: dict[str, Any] = {}
     """Who is told of alarms."""
     web: dict[str, Any] = {}
     """The dashboard and the API."""
-
-
-NOT_YET: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
-    # Part of the contract, not of this version: refused when switched on, never silently ignored.
-    # (key, what is allowed until then); a release that brings the feature deletes its line.
-    (("mqtt",), (None,)),
-)
 
 
 @dataclass(frozen=True)
@@ -488,6 +531,19 @@ class AlarmsConfig:
 
 
 @dataclass(frozen=True)
+class MqttConfig:
+    """The link to an MQTT broker."""
+
+    url: str
+    username: str | None
+    password_file: Path | None
+    """Relative names are resolved already, here and below."""
+    ca_file: Path | None
+    topic: str
+    discovery_prefix: str
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The dashboard and the API."""
 
@@ -517,6 +573,8 @@ class Config:
     forecast: ForecastConfig | None = None
     meters: tuple[FurtherMeterConfig, ...] = ()
     alarms: AlarmsConfig = AlarmsConfig()
+    mqtt: MqttConfig | None = None
+    """None = no link."""
 
     def settings(self) -> Settings:
         """Everything the control core knows that is not measured."""
