@@ -66,11 +66,14 @@ def _by_charge(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
 def _balanced_by(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
     """With the charges by which parts are made: those remembered, until they have moved far enough."""
     found = {}
+    before = memory.socs_pct
     for seen in snapshot.batteries:
-        before_pct = memory.socs_pct.get(seen.id)
+        before_pct = before.get(seen.id)
         now_pct = None if seen.reading is None else seen.reading.soc_pct
-        stands = now_pct is None or (before_pct is not None and abs(now_pct - before_pct) < SOC_MOVES_PCT)
-        soc_pct = before_pct if stands else now_pct
-        if soc_pct is not None:
-            found[seen.id] = soc_pct
+        if before_pct is not None and (
+            now_pct is None or -SOC_MOVES_PCT < now_pct - before_pct < SOC_MOVES_PCT
+        ):
+            found[seen.id] = before_pct
+        elif now_pct is not None:
+            found[seen.id] = now_pct
     return memory if found == memory.socs_pct else replace(memory, socs_pct=found)

@@ -32,9 +32,7 @@ def watch(
     views: tuple[PhaseView, ...], memory: ProtectionMemory, snapshot: Snapshot
 ) -> tuple[tuple[PhaseView, ...], ProtectionMemory]:
     """Mark phases whose relief does not arrive; take the relief out of the box where it arrives elsewhere."""
-    now_s = snapshot.time_s
-    quiet = all(phase.over_s is None and phase.vain_until_s <= now_s for phase in memory.phases)
-    if not snapshot.grid_is_new or (quiet and not any(_is_over(seen) for seen in views)):
+    if not snapshot.grid_is_new or _is_quiet(views, memory, snapshot.time_s):
         return views, memory
     loads_w = tuple([seen.load_w or 0.0 for seen in views])
     pairs = [
@@ -42,6 +40,14 @@ def watch(
     ]
     remembered = tuple([phase for _, phase in pairs])
     return tuple([seen for seen, _ in pairs]), replace(memory, phases=remembered)
+
+
+def _is_quiet(views: tuple[PhaseView, ...], memory: ProtectionMemory, now_s: float) -> bool:
+    """Whether no phase is over, was a moment ago, or rests."""
+    for seen, phase in zip(views, memory.phases, strict=True):
+        if phase.over_s is not None or phase.vain_until_s > now_s or _is_over(seen):
+            return False
+    return True
 
 
 def _is_over(seen: PhaseView) -> bool:

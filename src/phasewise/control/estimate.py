@@ -102,13 +102,13 @@ def estimate(
             power = BatteryPower(track_lo_w, track_hi_w, track.read_w, track_lo_w, track_hi_w)
         else:
             # How old a sample is, is only roughly known; it is not younger than its arrival.
-            latest = _run(track, snapshot.grid.received_s)
+            now_lo_w, now_hi_w = _reach(track, snapshot.grid.received_s)
             power = BatteryPower(
-                track_lo_w if track_lo_w < latest.lo_w else latest.lo_w,
-                track_hi_w if track_hi_w > latest.hi_w else latest.hi_w,
+                track_lo_w if track_lo_w < now_lo_w else now_lo_w,
+                track_hi_w if track_hi_w > now_hi_w else now_hi_w,
                 track.read_w,
-                latest.lo_w,
-                latest.hi_w,
+                now_lo_w,
+                now_hi_w,
             )
         lo_w += power.lo_w
         hi_w += power.hi_w
@@ -219,7 +219,9 @@ def _followed(track: Track | None, battery: BatterySnapshot, at_s: float) -> Tra
     if time_s > track.read_s:
         if not track.pending and at_rest(track) and abs(power_w - track.lo_w) <= TELEMETRY_TOLERANCE_W:
             # Most readings say that nothing has changed.
-            return replace(track, at_s=max(at_s, track.at_s), read_s=time_s, read_w=power_w)
+            return replace(
+                track, at_s=at_s if at_s > track.at_s else track.at_s, read_s=time_s, read_w=power_w
+            )
         pending = (*track.pending[1 - PENDING_AT_MOST :], TimedPower(time_s, power_w))
         track = replace(track, pending=pending, read_s=time_s, read_w=power_w)
     return advance(track, at_s)
@@ -228,7 +230,8 @@ def _followed(track: Track | None, battery: BatterySnapshot, at_s: float) -> Tra
 def advance(track: Track, to_s: float) -> Track:
     """The track as of `to_s`, with all readings up to then used."""
     if at_rest(track):
-        track = _without_what_is_known(track)
+        if track.pending:
+            track = _without_what_is_known(track)
         if not track.pending:
             return replace(track, at_s=to_s) if to_s > track.at_s else track
     for reading in track.pending:
@@ -250,21 +253,27 @@ def _without_what_is_known(track: Track) -> Track:
 
 
 def _run(track: Track, to_s: float) -> Track:
-    """Let the interval follow every admissible response to the commands until `to_s`."""
-    at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
-    if to_s <= at_s:
+    """The track as of `to_s`, by its commands alone."""
+    if to_s <= track.at_s:
         return track
+    lo_w, hi_w = _reach(track, to_s)
+    commands = track.commands
+    if len(commands) > 1:
+        # A reading may still speak of what was in force while it was taken.
+        commands = _in_force(track, to_s - TELEMETRY_LAG_S)
+    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=commands)
+
+
+def _reach(track: Track, to_s: float) -> tuple[float, float]:
+    """The interval after every admissible response to the commands until `to_s`."""
+    at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
     while at_s < to_s:
         until_s, low_w, high_w = _targets(track, at_s, to_s)
         most_w, least_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
         hi_w = _toward(hi_w, high_w, most_w, least_w)
         lo_w = -_toward(-lo_w, -low_w, most_w, least_w)
         at_s = until_s
-    commands = track.commands
-    if len(commands) > 1:
-        # A reading may still speak of what was in force while it was taken.
-        commands = _in_force(track, to_s - TELEMETRY_LAG_S)
-    return replace(track, at_s=to_s, lo_w=lo_w, hi_w=hi_w, commands=commands)
+    return lo_w, hi_w
 
 
 # The comparisons below are written out: `min` and `max` would be half of a decision's time.

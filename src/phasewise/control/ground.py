@@ -37,7 +37,7 @@ def ground_of(units: Sequence[Unit], orders: Orders, limits: Limits | None) -> G
     own_hi_w = [u.can_hi_w if u.can_hi_w > w else w for u, w in zip(units, powers_w, strict=True)]
     room = Room(units, powers_w, own_lo_w, own_hi_w, limits)
     relief_w = [0.0] * len(units)
-    if any(_excess_w(room, limits, p) for p in range(3)):
+    if not room.inside:
         before_w = list(powers_w)
         _relieve(room, limits, orders)
         relief_w = [after - before for after, before in zip(room.powers_w, before_w, strict=True)]

@@ -20,6 +20,7 @@ from phasewise.control.protection import (
     LOST_STEP_W,
     ON,
     SHARES,
+    PhaseBox,
     PhaseView,
     forgotten,
     is_active,
@@ -98,18 +99,24 @@ def guard(
         views, memory = watch(views, memory, snapshot)
     protecting = control.phase_protection.enabled
     worst_case = protecting and control.phase_protection.unassigned is UnassignedPolicy.WORST_CASE
-    own_w = None
-    if control.prefer_own_phase and all(seen.load_w is not None for seen in views):
-        loads_w = [seen.load_w or 0.0 for seen in views] + [0.0] * (3 - len(views))
-        own_w = (loads_w[0], loads_w[1], loads_w[2])
     return Guard(
         memory,
         limits=Limits(phase_boxes(views), worst_case),
         views=views,
         confined_w=sighting.confined_w,
-        own_w=own_w,
+        own_w=_own_w(views) if control.prefer_own_phase else None,
         protecting=protecting,
     )
+
+
+def _own_w(views: Sequence[PhaseView]) -> tuple[float, float, float] | None:
+    """What each phase draws without its batteries; None where one of them is not known."""
+    loads_w = [0.0, 0.0, 0.0]
+    for position, seen in enumerate(views):
+        if seen.load_w is None:
+            return None
+        loads_w[position] = seen.load_w
+    return (loads_w[0], loads_w[1], loads_w[2])
 
 
 def narrowed(
@@ -129,7 +136,8 @@ def narrowed(
             if unit.phase is Assignment.UNASSIGNED and unit.commandable:
                 changed[index] = replace(unit, at_w=guarded.confined_w[index])
         for seen in guarded.views:
-            _take_back(changed, seen, limits)
+            if seen.box is not None and not seen.box.lo_w <= 0.0 <= seen.box.hi_w:
+                _take_back(changed, seen, seen.box, limits)
     for seen in guarded.views:
         if seen.freshness is Freshness.FRESH:
             continue
@@ -144,17 +152,15 @@ def narrowed(
     return changed
 
 
-def _take_back(units: list[Unit], seen: PhaseView, limits: Limits) -> None:
+def _take_back(units: list[Unit], seen: PhaseView, box: PhaseBox, limits: Limits) -> None:
     """Unassigned batteries let go of what a phase has too much of, beyond what its own can take back.
 
     Any of them may be the one that is on this phase. They never count as relief: only what they add
     themselves is taken back.
     """
-    if seen.box is None or seen.box.lo_w <= 0.0 <= seen.box.hi_w:
-        return
     ordinal = seen.phase.ordinal
-    over_w = sum([SHARES[unit.phase][ordinal] * unit.can_lo_w for unit in units]) - seen.box.hi_w
-    under_w = seen.box.lo_w - sum([SHARES[unit.phase][ordinal] * unit.can_hi_w for unit in units])
+    over_w = sum([SHARES[unit.phase][ordinal] * unit.can_lo_w for unit in units]) - box.hi_w
+    under_w = box.lo_w - sum([SHARES[unit.phase][ordinal] * unit.can_hi_w for unit in units])
     if max(over_w, under_w) <= RELIEF_LEAST_W:
         return
     for index, unit in enumerate(units):

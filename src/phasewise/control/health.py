@@ -195,7 +195,7 @@ def is_ready(health: HealthMemory, idle_s: float, now_s: float) -> bool:
 
 def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tuple[Alarm, ...]:
     """What a person should know of this battery."""
-    found = []
+    found: list[Alarm] = []
     if health.stopped:
         found.append(Alarm(AlarmCode.BATTERY_WRONG_DIRECTION, Severity.ALARM, battery.id))
     if now_s < health.excluded_until_s:

@@ -1,7 +1,7 @@
 """The user's preference, as the allocator takes it: who goes first, and who takes which part."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from phasewise.control.limits import HOLD, Unit
 from phasewise.control.order import Orders, Preference, ordered
@@ -22,20 +22,25 @@ def preference(
     up: bool,
 ) -> Preference:
     """Orders, kind of split, parts and how many work already, for one direction."""
-    ids = [unit.id for unit in units]
-    first_up = ordered(ids, settings.control.priority, charging=True)
-    first_down = first_up[::-1]
+    orders = _orders(tuple([unit.id for unit in units]), settings.control.priority)
     held = [unit.lo_code is HOLD for unit in units]
-    if any(held):
+    if True in held:
         # What the user fixed is moved last, also for relief.
-        first_up, first_down = (sorted(o, key=held.__getitem__) for o in (first_up, first_down))
+        orders = Orders(*(sorted(order, key=held.__getitem__) for order in (orders.up, orders.down)))
     split = settings.control.split
     in_use = 0
     if split is Split.EFFICIENT:
         free_w = [w for unit, w in zip(units, memory.setpoints_w, strict=True) if unit.lo_w < unit.hi_w]
         in_use = len([w for w in free_w if (w > 0.0 if up else w < 0.0)])
     sizes = partial(_sizes, settings, snapshot, memory.prefer.socs_pct, up)
-    return Preference(Orders(first_up, first_down), split, own_w, sizes, in_use)
+    return Preference(orders, split, own_w, sizes, in_use)
+
+
+@lru_cache(maxsize=64)
+def _orders(ids: tuple[str, ...], priority: tuple[str, ...]) -> Orders:
+    """A home has the same orders in every decision until somebody changes them."""
+    first_up = ordered(ids, priority, charging=True)
+    return Orders(tuple(first_up), tuple(first_up[::-1]))
 
 
 def _sizes(

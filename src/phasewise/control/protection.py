@@ -106,7 +106,12 @@ class _Flow(Struct, frozen=True):
 
 def is_active(settings: Settings) -> bool:
     """Whether any decision may depend on the battery-to-phase mapping."""
-    return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
+    if not settings.control.phase_aware:
+        return False
+    for battery in settings.batteries:
+        if battery.phase.is_assigned:
+            return True
+    return False
 
 
 def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> Fact | None:
@@ -373,13 +378,16 @@ def _confined_at_w(
     protection = settings.control.phase_protection
     if not protection.enabled or protection.unassigned is not UnassignedPolicy.WORST_CASE:
         return found_w
-    unassigned = [i for i, b in enumerate(settings.batteries) if not b.phase.is_assigned]
-    powers = [(i, power) for i in unassigned if (power := load.batteries[i]) is not None]
+    powers, lo_w, hi_w = [], 0.0, 0.0
+    for index, battery in enumerate(settings.batteries):
+        if battery.phase is Assignment.UNASSIGNED and (power := load.batteries[index]) is not None:
+            powers.append((index, power))
+            lo_w += power.lo_w
+            hi_w += power.hi_w
     if not powers or snapshot.grid is None:
         return found_w
     all_w = snapshot.grid.total_power_w - load.power_w
     rest_w = all_w - sum([seen.assigned_w for seen in views])
-    lo_w, hi_w = sum([p.lo_w for _, p in powers]), sum([p.hi_w for _, p in powers])
     part = 0.5 if hi_w <= lo_w else min(max((rest_w - lo_w) / (hi_w - lo_w), 0.0), 1.0)
     for index, power in powers:
         found_w[index] = power.lo_w + part * (power.hi_w - power.lo_w)

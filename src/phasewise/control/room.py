@@ -73,6 +73,7 @@ class Room:
     __slots__ = (
         "hi_w",
         "high_w",
+        "inside",
         "limits",
         "lo_w",
         "low_w",
@@ -104,6 +105,8 @@ class Room:
         self.high_w: list[float] = []
         self.sums_w = [0.0, 0.0, 0.0]
         """Per phase: sum of the units on it."""
+        self.inside = True
+        """Whether every phase was inside its box at first."""
         if limits is not None:
             self.places = places_of(tuple([unit.phase for unit in units]), limits.worst_case)
             self._bind(limits)
@@ -137,8 +140,11 @@ class Room:
                 self.low_w.append(-INFINITE)
                 self.high_w.append(INFINITE)
             else:
-                self.low_w.append(box.lo_w if box.lo_w < sum_w else sum_w)
-                self.high_w.append(box.hi_w if box.hi_w > sum_w else sum_w)
+                lo_w, hi_w = box.lo_w, box.hi_w
+                if not lo_w <= sum_w <= hi_w:
+                    self.inside = False
+                self.low_w.append(lo_w if lo_w < sum_w else sum_w)
+                self.high_w.append(hi_w if hi_w > sum_w else sum_w)
 
     def put(self, powers_w: Sequence[float]) -> None:
         """Set all powers at once."""
@@ -146,8 +152,11 @@ class Room:
         if self.limits is not None:
             self.sums_w = self._sums(powers_w)
 
-    def allows(self, powers_w: Sequence[float]) -> bool:
-        """Whether these powers would leave every phase inside its box, or as near to it as it is now."""
+    def put_if_allowed(self, powers_w: Sequence[float]) -> bool:
+        """Set all powers, if they leave every phase inside its box, or as near to it as it is now."""
+        if self.limits is None:
+            self.powers_w = list(powers_w)
+            return True
         above_w = below_w = 0.0
         for index in self.places.confined:
             by_w = powers_w[index] - self.units[index].at_w
@@ -159,6 +168,7 @@ class Room:
         for sum_w, low_w, high_w in zip(sums_w, self.low_w, self.high_w, strict=True):
             if sum_w - below_w < low_w - ROUNDING_W or sum_w + above_w > high_w + ROUNDING_W:
                 return False
+        self.powers_w, self.sums_w = list(powers_w), sums_w
         return True
 
     def _sums(self, powers_w: Sequence[float]) -> list[float]:
@@ -255,9 +265,10 @@ class Room:
         """Units that could go on by their own box, but for their phase."""
         if self.limits is None:
             return ()
-        full = [left_w < FULL_W for left_w in self.all_left_w(up=up)]
-        if not any(full):
+        left = self.all_left_w(up=up)
+        if min(left) >= FULL_W:
             return ()
+        full = [left_w < FULL_W for left_w in left]
         anywhere = (*self.places.three, *self.places.confined)
         return tuple(
             [

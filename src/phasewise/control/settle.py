@@ -23,7 +23,7 @@ def settle(room: Room, order: Sequence[int], before_w: Sequence[float] = ()) -> 
     phase that has no room toward its safe side, and one unit takes the remainder. `before_w`: the setpoints
     in force, where there are any: a unit that works goes on until clearly less is asked of it.
     """
-    if any(unit.min_power_w > 0.0 for unit in room.units):
+    if max([unit.min_power_w for unit in room.units], default=0.0) > 0.0:
         _heed_minimum(room, order)
     powers_w = [
         stepped(w, unit, before_w[index] if before_w else 0.0)
@@ -100,7 +100,7 @@ def _heed_minimum(room: Room, order: Sequence[int]) -> None:
         others = [i for i in order if i != index and abs(room.powers_w[i]) >= room.units[i].min_power_w > 0]
         others += [i for i in order if i != index and room.units[i].min_power_w == 0.0]
         room.move(index, -power_w)
-        if room.limits is not None and not room.allows(room.powers_w):
+        if not room.put_if_allowed(room.powers_w):
             # What its phase demands, only units on that phase can take over.
             phase = room.phase_of(index)
             others = [i for i in others if phase is not None and room.phase_of(i) == phase]

@@ -101,8 +101,7 @@ def steer(
     ground = ground_of(units, preference.orders, limits)
     up = wanted_w >= sum(ground.powers_w)
     room = one_way(units, ground, up=up)
-    if not look and abs(off_w) <= NEGLIGIBLE_W and _stands(before_w, room, ground):
-        room.put(before_w)
+    if not look and abs(off_w) <= NEGLIGIBLE_W and _stays(before_w, room, ground):
         at_rest = memory if memory.turning_s is None else SteerMemory(memory.looked_s)
         return Steered(list(before_w), ground.relief_w, room, up, room.held(up=up)), at_rest
     waiting, memory = _turn(room, ground, before_w, powers, memory, now_s, up=up)
@@ -130,14 +129,14 @@ def steer(
     return _done(room, ground, preference.orders, before_w, waiting, up=up), memory
 
 
-def _stands(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
-    """Whether these powers are still allowed: by the units' boxes, and by what the phases demand now."""
+def _stays(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
+    """Leave these powers, if they are still allowed: by the units' boxes, and by what the phases demand now."""
     for index, power_w in enumerate(powers_w):
         # Relief was rounded to what the unit can be set to, toward the safe side.
         slack_w = room.units[index].step_w if ground.relief_w[index] else 0.0
         if not room.lo_w[index] - slack_w <= power_w <= room.hi_w[index] + slack_w:
             return False
-    return room.limits is None or room.allows(powers_w)
+    return room.put_if_allowed(powers_w)
 
 
 def _turn(
