@@ -102,6 +102,7 @@ export const GROUPS = {
   prices: [["prices"]],
   forecast: [["forecast"]],
   history: [["history"]],
+  mqtt: [["mqtt"]],
   alarms: [["alarms"]],
   web: [["web"]],
 } as const satisfies Record<string, readonly Path[]>;

@@ -13,6 +13,7 @@ export const GROUP_ICONS: Record<Group, IconName> = {
   prices: "history",
   forecast: "sun",
   history: "why",
+  mqtt: "house",
   alarms: "alarm",
   web: "display",
 };
