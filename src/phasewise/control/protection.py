@@ -106,12 +106,7 @@ class _Flow(Struct, frozen=True):
 
 def is_active(settings: Settings) -> bool:
     """Whether any decision may depend on the battery-to-phase mapping."""
-    if not settings.control.phase_aware:
-        return False
-    for battery in settings.batteries:
-        if battery.phase.is_assigned:
-            return True
-    return False
+    return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
 
 
 def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> Fact | None:

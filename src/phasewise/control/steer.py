@@ -130,7 +130,7 @@ def steer(
 
 
 def _stays(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
-    """Leave these powers, if they are still allowed: by the units' boxes, and by what the phases demand now."""
+    """Leave these powers if units' boxes, and what phases demand now, still allow them."""
     for index, power_w in enumerate(powers_w):
         # Relief was rounded to what the unit can be set to, toward the safe side.
         slack_w = room.units[index].step_w if ground.relief_w[index] else 0.0
