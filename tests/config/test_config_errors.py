@@ -237,7 +237,9 @@ BROKER = (
     "is not the address of a broker; allowed: mqtt://HOST:1883 or mqtts://HOST:8883, "
     "the name of a user in 'username' and not in here"
 )
-TOPIC = "can't be a topic; allowed: letters (a-z), digits, '-' and '_', parts divided by '/', such as phasewise"
+TOPIC = (
+    "can't be a topic; allowed: letters (a-z), digits, '-' and '_', parts divided by '/', such as phasewise"
+)
 MQTT = {
     "mqtt: true": "mqtt: true is not a mapping (key: value)",
     "mqtt: {host: x}": "mqtt.host: unknown key; allowed: ca_file, discovery_prefix, password_file, topic, url, username",

@@ -1,5 +1,7 @@
 """Days of energy: they begin at local midnight, have 23 to 25 hours, and add up."""
 
+import contextlib
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from store_kit import past
 
 from phasewise.store import energy, open_to_write
+from phasewise.store.schema import migrate
 
 ZONES = (
     "Europe/Amsterdam",
@@ -85,3 +88,27 @@ def test_money_and_batteries_of_a_day(tmp_path: Path) -> None:
         "m1": energy.BatteryEnergy(700.0, 0.0),
         "m2": energy.BatteryEnergy(0.0, 300.0),
     }
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.tuples(st.integers(0, 3).map(lambda n: n * 900), st.sampled_from(("import", "charged:m1"))),
+            st.integers(0, 5000).map(float),
+        )
+    )
+)
+def test_totals_are_the_sums_of_all_quarters(batches: list[dict[tuple[int, str], float]]) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        migrate(db)
+        for batch in batches:
+            before = energy.totals(db)
+            energy.add(db, batch)
+            after = energy.totals(db)
+            assert all(after[name] >= was for name, was in before.items())
+        assert energy.totals(db) == dict(db.execute("SELECT name, sum(value) FROM energy GROUP BY name"))
+
+
+def test_totals_of_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert past(tmp_path / "none.db").energy_totals() == {}

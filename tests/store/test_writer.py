@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from phasewise.store import MIGRATIONS, Job, Writer, open_to_read, open_to_write
+from phasewise.store import MIGRATIONS, Job, Writer, energy, open_to_read, open_to_write
 from phasewise.store.writer import BATCH_S
 
 SOON_S = 15.0
@@ -293,6 +293,7 @@ def test_a_file_of_the_first_version_becomes_one_of_this_with_all_that_is_in_it(
         assert db.execute("SELECT * FROM fact").fetchall() == [("kept", "since version 1")]
         assert db.execute("SELECT * FROM energy").fetchall() == [(1764547200, "import", 12.5)]
         assert shape(db) == shape(new)
+        assert energy.totals(db) == {"import": 12.5}
 
 
 def test_a_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

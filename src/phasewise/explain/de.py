@@ -148,6 +148,10 @@ DE = Catalogue(
             "Die Datei mit dem Verlauf war beschädigt. Sie liegt nun beiseite, nichts ist gelöscht, und er "
             "beginnt neu; die Regelung läuft weiter. Prüfen Sie den Datenträger, wenn das öfter vorkommt."
         ),
+        A.MQTT_UNREACHABLE: (
+            "Der MQTT-Broker ist nicht erreichbar, also sehen Home Assistant und andere dort nichts von "
+            "Phasewise; die Regelung läuft weiter. Es wird weiter versucht: prüfen Sie Adresse und Passwort."
+        ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} ist mit einem Fehler abgebrochen, deshalb stehen alle Batterien auf 0 W."
             " Bei jedem Zählerwert folgt ein neuer Versuch; wählen Sie eine andere, wenn das anhält."

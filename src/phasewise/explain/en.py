@@ -116,6 +116,10 @@ EN = Catalogue(
             "The file of history was damaged. It was moved aside, nothing was deleted, and history began "
             "anew; control goes on. If this comes again, check the disk or SD card."
         ),
+        A.MQTT_UNREACHABLE: (
+            "The MQTT broker can't be reached, so Home Assistant and others on it see nothing of Phasewise; "
+            "control goes on. It is tried again all the time: check address, user and password."
+        ),
         A.STRATEGY_FAILED: (
             "Strategy {subject} failed with an error, so all batteries are at 0 W. It is tried again with"
             " each meter value; choose another one if this lasts."

@@ -99,6 +99,7 @@ DE = EventWords(
         A.CONFIG_RESTART_NEEDED: "Neustart nötig",
         A.HISTORY_NOT_WRITTEN: "Verlauf nicht zu schreiben",
         A.HISTORY_DAMAGED: "Verlauf neu begonnen",
+        A.MQTT_UNREACHABLE: "MQTT-Broker nicht erreichbar",
         A.STRATEGY_FAILED: "Strategie abgebrochen",
         A.PRICE_UNKNOWN: "kein Energiepreis bekannt",
         A.FORECAST_UNKNOWN: "keine Sonnenvorhersage",

@@ -99,6 +99,7 @@ EN = EventWords(
         A.CONFIG_RESTART_NEEDED: "restart needed",
         A.HISTORY_NOT_WRITTEN: "history can't be written",
         A.HISTORY_DAMAGED: "history begun anew",
+        A.MQTT_UNREACHABLE: "MQTT broker can't be reached",
         A.STRATEGY_FAILED: "strategy failed",
         A.PRICE_UNKNOWN: "no energy price known",
         A.FORECAST_UNKNOWN: "no forecast of the sun",

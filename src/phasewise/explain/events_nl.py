@@ -99,6 +99,7 @@ NL = EventWords(
         A.CONFIG_RESTART_NEEDED: "herstart nodig",
         A.HISTORY_NOT_WRITTEN: "geschiedenis niet te schrijven",
         A.HISTORY_DAMAGED: "geschiedenis opnieuw begonnen",
+        A.MQTT_UNREACHABLE: "MQTT-broker niet bereikbaar",
         A.STRATEGY_FAILED: "strategie vastgelopen",
         A.PRICE_UNKNOWN: "geen energieprijs bekend",
         A.FORECAST_UNKNOWN: "geen zonverwachting",

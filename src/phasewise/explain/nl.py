@@ -136,6 +136,10 @@ NL = Catalogue(
             "Het bestand met de geschiedenis was beschadigd. Het is opzijgezet, niets is gewist, en ze "
             "begint opnieuw; de regeling gaat door. Controleer de schijf als dit weer gebeurt."
         ),
+        A.MQTT_UNREACHABLE: (
+            "De MQTT-broker is niet bereikbaar, dus Home Assistant en anderen daar zien niets van Phasewise; "
+            "de regeling gaat door. Er wordt steeds opnieuw geprobeerd: controleer adres en wachtwoord."
+        ),
         A.STRATEGY_FAILED: (
             "Strategie {subject} liep op een fout, dus staan alle batterijen op 0 W. Bij elke meterwaarde"
             " volgt een nieuwe poging; kies een andere als dit aanhoudt."

@@ -100,6 +100,8 @@ class AlarmCode(StrEnum):
     HISTORY_NOT_WRITTEN = "history-not-written"
     HISTORY_DAMAGED = "history-damaged"
     """The file of history was damaged: it was moved aside, and a new one begun."""
+    MQTT_UNREACHABLE = "mqtt-unreachable"
+    """The MQTT broker that the configuration names is out of reach, or refuses."""
     STRATEGY_FAILED = "strategy-failed"
     PRICE_UNKNOWN = "price-unknown"
     """The selected strategy goes by prices, and none is known for now."""

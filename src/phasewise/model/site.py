@@ -64,6 +64,9 @@ class Capabilities(Struct, frozen=True):
     """Whether control can be handed back to the device's own programme."""
     has_pv: bool = False
     """Whether the unit has PV inputs of its own."""
+    turn_s: float = 0.0
+    """How long a call may wait before its request goes out, because the device bears few of them: for so
+    long it is not slow."""
 
 
 class Override(Struct, frozen=True):

@@ -76,6 +76,14 @@ def unpack(data: bytes, wanted: Collection[str] | None = None) -> dict[str, list
     return found
 
 
+def salvaged(data: bytes, wanted: Collection[str] | None = None) -> dict[str, list[int | None]] | None:
+    """As `unpack`; None for what can't be read: a bad block on a card costs what was in it, no more."""
+    try:
+        return unpack(data, wanted)
+    except (zlib.error, ValueError, IndexError):  # checked by a sum before: the others hardly ever
+        return None
+
+
 def _gaps(column: Column) -> tuple[int, ...]:
     if None not in column:
         return ()

@@ -57,6 +57,16 @@ def add(db: sqlite3.Connection, increments: Increments) -> None:
         "ON CONFLICT DO UPDATE SET value = value + excluded.value",
         [(quarter, name, value) for (quarter, name), value in increments.items()],
     )
+    db.executemany(
+        "INSERT INTO energy_total (name, value) VALUES (?, ?) "
+        "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+        [(name, value) for (_, name), value in increments.items()],
+    )
+
+
+def totals(db: sqlite3.Connection) -> dict[str, float]:
+    """Everything since the file was begun, by name. What is here once does not get lost in a restart."""
+    return dict(db.execute("SELECT name, value FROM energy_total").fetchall())
 
 
 def midnight_s(day: date, zone: ZoneInfo) -> float:

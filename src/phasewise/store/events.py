@@ -138,6 +138,6 @@ def page(db: sqlite3.Connection, query: EventQuery) -> EventPage:
 def _decoded(data: bytes) -> Event | None:
     try:
         event: Event = msgspec.json.decode(data, type=Event)
-    except msgspec.DecodeError:
+    except ValueError:  # of a newer version, or damaged
         return None
     return event

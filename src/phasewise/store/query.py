@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, field
 
 from phasewise.store import energy
-from phasewise.store.codec import unpack
+from phasewise.store.codec import salvaged
 from phasewise.store.schema import open_to_read
 from phasewise.store.series import parts, unit
 from phasewise.store.tiers import COARSE, DAY_S, MINUTES, QUARTERS, SECONDS, Tier, tail
@@ -176,6 +176,11 @@ class History:
         with self._reading() as db:
             return list(energy.days(db, first, last, self.zone))
 
+    def energy_totals(self) -> dict[str, float]:
+        """Since the file was begun, by the names of `energy`. Raises UnreadableError."""
+        with self._reading() as db:
+            return {} if db is None else energy.totals(db)
+
     def fact(self, name: str) -> str | None:
         """A small fact that was kept; None where there is none. Raises UnreadableError."""
         with self._reading() as db:
@@ -256,7 +261,7 @@ def _gather(db: sqlite3.Connection, tier: Tier, begin: int, end: int, bins: dict
     wanted = frozenset(bins) if tier is SECONDS else {c for columns in coarse.values() for c in columns}
     rows = "SELECT start, data FROM chunk WHERE step_s = ? AND start > ? AND start < ? ORDER BY start"
     for start, data in db.execute(rows, (tier.step_s, begin - tier.chunk_s, end)):
-        columns = unpack(data, wanted)
+        columns = salvaged(data, wanted) or {}
         for name, each in bins.items():
             if tier is SECONDS and name in columns:
                 each.seconds(start, columns[name])

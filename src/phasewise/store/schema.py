@@ -56,6 +56,14 @@ MIGRATIONS: list[str] = [
     ) STRICT;
     CREATE INDEX recording_utc_s ON recording (began_utc_s, ended_utc_s, form, bytes);
     """,
+    # 3: the sums of all energy, which somebody asks for every few seconds.
+    """
+    CREATE TABLE energy_total (
+        name TEXT PRIMARY KEY,
+        value REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO energy_total SELECT name, sum(value) FROM energy GROUP BY name;
+    """,
 ]
 """SQL that leads from each version to the next; the file's `user_version` is how many it has had."""
 

@@ -9,15 +9,18 @@ add up exactly from tier to tier.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
+import structlog
 from msgspec import Struct
 
-from phasewise.store.codec import pack, unpack
+from phasewise.store.codec import pack, salvaged
 
 DAY_S = 86_400
 QUARTER_S = 900
 KEEP_MINUTES_S = 400 * DAY_S
 """A year to compare with, and the month before."""
 COARSE = ("sum", "n", "min", "max")
+
+log = structlog.get_logger("phasewise.history")
 
 
 class Tier(Struct, frozen=True):
@@ -81,7 +84,9 @@ def tail(db: sqlite3.Connection, begin: int, end: int, wanted: Iterable[str] | N
     names = None if wanted is None else frozenset(wanted)
     rows = "SELECT start, data FROM tail WHERE start > ? AND start < ? ORDER BY id"
     for start, data in db.execute(rows, (begin - QUARTER_S, end)):
-        yield Run(start, unpack(data, names))
+        columns = salvaged(data, names)
+        if columns is not None:
+            yield Run(start, columns)
 
 
 def _by_quarter(run: Run) -> Iterator[Run]:
@@ -171,7 +176,11 @@ def _overlay(
 
 def _chunk(db: sqlite3.Connection, tier: Tier, start: int) -> dict[str, list[int | None]]:
     row = db.execute("SELECT data FROM chunk WHERE step_s = ? AND start = ?", (tier.step_s, start)).fetchone()
-    return {} if row is None else unpack(row[0])
+    columns = {} if row is None else salvaged(row[0])
+    if columns is None:
+        log.warning("damaged values dropped", step_s=tier.step_s, start=start, next="the rest is kept")
+        return {}
+    return columns
 
 
 def _put(db: sqlite3.Connection, tier: Tier, start: int, columns: dict[str, list[int | None]]) -> None:
