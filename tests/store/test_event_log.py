@@ -102,9 +102,12 @@ def test_old_events_and_too_many_are_forgotten(
     assert texts(db, EventQuery()) == [Started(version=str(n)) for n in range(19, 14, -1)]
 
 
-def test_an_event_of_a_newer_version_is_left_out(db: sqlite3.Connection) -> None:
+@pytest.mark.parametrize(
+    "data", [b'{"kind": "of-tomorrow"}', b'{"kind": "started", "version": "\xff"}', b"\x00"]
+)
+def test_an_event_of_a_newer_version_or_damaged_is_left_out(db: sqlite3.Connection, data: bytes) -> None:
     add(db, [(AT, GARAGE), (AT, BOTH), (AT, Stopped())])
-    db.execute("UPDATE event SET data = ? WHERE id = 2", (b'{"kind": "of-tomorrow"}',))
+    db.execute("UPDATE event SET data = ? WHERE id = 2", (data,))
     assert texts(db, EventQuery()) == [Stopped(), GARAGE]
     assert page(db, EventQuery(limit=2)).next == 2
 

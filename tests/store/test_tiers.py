@@ -110,6 +110,24 @@ def test_seconds_that_come_again_replace_what_was_there(tmp_path: Path) -> None:
     assert by_quarter.series[NAME].mean[0] == pytest.approx(140.0)
 
 
+@pytest.mark.parametrize("table", ["chunk", "tail"])
+def test_a_damaged_value_costs_itself_alone(tmp_path: Path, table: str) -> None:
+    """SQLite has no check sums: it hands out what a bad block made of it."""
+    path = tmp_path / "h.db"
+    db = filled(path, BEGIN, {NAME: [100] * (QUARTER_S + 400)})
+    db.execute(f"UPDATE {table} SET data = x'0102030405'")  # noqa: S608 - of the above
+    more_s = 3 * QUARTER_S
+    write(db, BEGIN + QUARTER_S + 400, {NAME: [300] * more_s})
+    db.close()
+    found = past(path).curves(BEGIN, BEGIN + QUARTER_S + 400 + more_s, 10_000, [NAME])
+    mean = found.series[NAME].mean
+    assert mean[QUARTER_S + 400 :][:more_s] == [300.0] * more_s
+    assert mean[QUARTER_S - 1] == (None if table == "chunk" else 100.0)
+    for points in (60, 10):
+        coarse = past(path).curves(BEGIN, BEGIN + 4 * QUARTER_S, points, [NAME])
+        assert coarse.series[NAME].mean[-1] == 300.0
+
+
 def test_what_is_too_old_goes_and_the_coarser_tier_answers(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     db = filled(path, BEGIN, {NAME: [100] * 3600}, keep_days=0.5)

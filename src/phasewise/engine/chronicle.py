@@ -53,6 +53,8 @@ class Chronicle:
             means = await asyncio.to_thread(load_means, self.past, self._utc_s())
         except UnreadableError as error:
             log.warning("history not read", problem=str(error), next="habits are learnt anew")
+        except Exception:  # what was before must never end what is kept from now on
+            log.exception("history not read", next="habits are learnt anew")
         else:
             self._historian.recall(registers)
             self._engine.recall_loads(means)
