@@ -64,6 +64,7 @@ export function home(
       executing: "self-consumption",
       available: ["self-consumption"],
       goal: null,
+      why: null,
     },
     grid: {
       total_power_w: 0,

@@ -36,6 +36,7 @@ from phasewise.model import (
     Snapshot,
     UnassignedPolicy,
 )
+from phasewise.model.event import Why
 from phasewise.model.memory import Memory
 from phasewise.web import wire
 from phasewise.web.stream import StateEncoder
@@ -127,6 +128,25 @@ def test_protection_is_active_when_it_can_act(
     alarms = (Alarm(AlarmCode.PROTECTION_REFUSED, Severity.ALARM),) if refused else ()
     state = shown(protection=protection, assigned=assigned, alarms=alarms)
     assert (state.protection.enabled, state.protection.active) == (protection.enabled, active)
+
+
+@pytest.mark.parametrize(
+    ("selected", "executing", "why", "told"),
+    [
+        ("timed", "charge", Why.TIME, "time"),
+        ("dynamic", "self-consumption", Why.NO_PRICE, "no-price"),
+        ("full-stop", "full-stop", Why.LOAD, None),
+    ],
+)
+def test_why_is_told_while_another_strategy_runs(
+    selected: str, executing: str, why: Why, told: str | None
+) -> None:
+    settings = Settings(Site(), (), ControlSettings(strategy=selected))
+    snapshot = Snapshot(10.2, 1.8e9, GridReading(10.0, 1150.0), True, 1.0, ())
+    decision = Decision(10.2, selected, executing, ())
+    state = system_state(snapshot, settings, decision, strategies=(), applied_w={}, alarms=(), why=why)
+    sent = wire.System.model_validate_json(StateEncoder().json(state))
+    assert (state.strategy.why, sent.strategy.why) == (told, told)
 
 
 @pytest.mark.parametrize("lang", CATALOGUES)

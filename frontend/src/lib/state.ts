@@ -121,6 +121,8 @@ export interface StrategyState {
   available: string[];
   /** Null for a strategy without one. */
   goal: GoalState | null;
+  /** Why another one runs than was selected: meter, load, time, price, no-price or handed-over. */
+  why: string | null;
 }
 
 export interface PricesState {

@@ -19,7 +19,7 @@ from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
 from phasewise.engine.controls import Health
 from phasewise.engine.event_now import Now
-from phasewise.engine.events import EventWatch, Sink, told_to_nobody
+from phasewise.engine.events import EventWatch, Sink, told_to_nobody, why_executing
 from phasewise.engine.goal import goal_state
 from phasewise.engine.habit import Habit
 from phasewise.engine.identification import Identification
@@ -291,6 +291,7 @@ class Engine:
         alarms = (*decision.alarms, *self._alarms(snapshot), *plausibility.warnings(found))
         standing = self._book.update(alarms, snapshot.utc_s)
         identify = self._identification.state(self.settings)
+        now = Now(snapshot, self.settings, decision, self._memory, identify)
         self.live.publish(
             system_state(
                 snapshot,
@@ -305,11 +306,12 @@ class Engine:
                 inputs=self._inputs.state(self.settings, snapshot.time_s),
                 submeters=self.submeters,
                 goal=goal_state(snapshot, self.settings, self._memory),
+                why=why_executing(now),
                 summary=summary(self._scene(snapshot, decision)),
             )
         )
         self._events.alarms(standing, self.settings, snapshot.time_s, snapshot.utc_s)
-        self._events.decided(Now(snapshot, self.settings, decision, self._memory, identify))
+        self._events.decided(now)
 
     def _scene(self, snapshot: Snapshot, decision: Decision) -> Scene:
         return Scene(

@@ -177,7 +177,7 @@ class EventWatch:
             yield StrategySelected(now=decision.selected, before=before)
         before = self._executing.value
         if self._executing.follow(now.snapshot.time_s, decision.executing):
-            why = _why_executing(now)
+            why = why_executing(now)
             severity = Severity.WARNING if why is Why.METER else Severity.INFO
             yield StrategyExecuting(now=decision.executing, before=before, why=why, severity=severity)
 
@@ -258,7 +258,8 @@ class EventWatch:
         )
 
 
-def _why_executing(now: Now) -> Why:
+def why_executing(now: Now) -> Why:
+    """What makes the strategy run that runs."""
     decision, control = now.decision, now.settings.control
     if decision.executing == SAFE:
         return Why.METER

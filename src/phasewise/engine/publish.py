@@ -48,6 +48,7 @@ from phasewise.model import (
     Settings,
     Snapshot,
 )
+from phasewise.model.event import Why
 from phasewise.model.prices import covered_until, price_at
 
 
@@ -65,19 +66,20 @@ def system_state(
     inputs: tuple[InputState, ...] = (),
     submeters: Submeters | None = None,
     goal: GoalState | None = None,
+    why: Why = Why.SELECTED,
     summary: Said = "",
 ) -> SystemState:
     """Everything that the API, the dashboard and the metrics show.
 
     `found`: what is thought of the phases that batteries are configured on. `outlook`: knows whether there
-    is anyone to ask for prices.
+    is anyone to ask for prices. `why`: what makes the strategy run that runs.
     """
     mappings = {finding.id: _mapping(finding) for finding in found}
     return SystemState(
         time=_iso(snapshot.utc_s),
         version=__version__,
         site=settings.site.name,
-        strategy=StrategyState(decision.selected, decision.executing, strategies, goal),
+        strategy=_strategy(decision, strategies, goal, why),
         summary=summary,
         grid=_grid(snapshot, settings, decision),
         load_w=_rounded(decision.load_w),
@@ -96,6 +98,15 @@ def system_state(
         quarter=_quarter(decision),
         pv=None if submeters is None else submeters.state("pv", snapshot.time_s),
         ev=None if submeters is None else submeters.state("ev", snapshot.time_s),
+    )
+
+
+def _strategy(
+    decision: Decision, strategies: tuple[str, ...], goal: GoalState | None, why: Why
+) -> StrategyState:
+    other = decision.executing != decision.selected
+    return StrategyState(
+        decision.selected, decision.executing, strategies, goal, why.value if other else None
     )
 
 

@@ -164,6 +164,9 @@ class StrategyState(Struct, frozen=True):
     available: tuple[str, ...]
     goal: GoalState | None = None
     """None for a strategy without one."""
+    why: str | None = None
+    """What made another one run than was selected: meter, load, time, price, no-price or handed-over; None
+    while the selected one itself runs."""
 
 
 class IdentifyPhaseState(Struct, frozen=True):
