@@ -21,6 +21,7 @@ from pymodbus.framer import FramerType
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
 from phasewise.devices.base import DeviceBadData, DeviceRefused, DeviceUnreachable
+from phasewise.devices.turns import Turns, now_s, sleep_until
 
 CONNECT_TIMEOUT_S = 2.0
 """A device on the local network answers within milliseconds, or is not there."""
@@ -147,34 +148,6 @@ class _Decoder(DecodePDU):
 _Request: TypeAlias = Callable[[AsyncModbusTcpClient], Awaitable[ModbusPDU]]
 
 
-class _Turns:
-    """The frames of one connection take turns; an urgent one goes before those that are not."""
-
-    def __init__(self) -> None:
-        self._taken = False
-        self._urgent = 0
-        """How many urgent ones wait."""
-        self._changed = asyncio.Event()
-
-    @asynccontextmanager
-    async def take(self, *, urgent: bool) -> AsyncIterator[None]:
-        """Wait for one's turn, and have it inside."""
-        self._urgent += urgent
-        try:
-            while self._taken or (self._urgent and not urgent):
-                self._changed.clear()
-                await self._changed.wait()
-        finally:
-            self._urgent -= urgent
-            self._changed.set()
-        self._taken = True
-        try:
-            yield
-        finally:
-            self._taken = False
-            self._changed.set()
-
-
 class ModbusLink:
     """One connection to one device, opened when needed and opened anew after any doubt about it.
 
@@ -190,7 +163,7 @@ class ModbusLink:
         """How many connections were made so far; it changes when what was known is to be doubted."""
         self._client: AsyncModbusTcpClient | None = None
         self._waiting: asyncio.Timeout | None = None
-        self._turns = _Turns()
+        self._turns = Turns()
         self._open_from_s = float("-inf")
         self._send_from_s = float("-inf")
 
@@ -244,14 +217,14 @@ class ModbusLink:
         while True:
             if not urgent:
                 # Not while it is one's turn: a setpoint must not wait for a reading's pause.
-                await _sleep_until(self._send_from_s)
+                await sleep_until(self._send_from_s)
             async with self._turns.take(urgent=urgent):
-                if urgent or _now_s() >= self._send_from_s:
+                if urgent or now_s() >= self._send_from_s:
                     return await self._exchange_now(what, request)
 
     async def _exchange_now(self, what: str, request: _Request) -> ModbusPDU:
         client = await self._connected(what)
-        await _sleep_until(self._send_from_s)
+        await sleep_until(self._send_from_s)
         answer: ModbusPDU | None = None
         try:
             async with asyncio.timeout(self.timing.reply_timeout_s) as self._waiting:
@@ -262,7 +235,7 @@ class ModbusLink:
             raise DeviceUnreachable(self._says(what, f"the connection broke ({error})")) from error
         finally:
             self._waiting = None
-            self._send_from_s = _now_s() + self.timing.frame_pause_s
+            self._send_from_s = now_s() + self.timing.frame_pause_s
             if answer is None:
                 # Also when cancelled: the answer may still come, and would be taken for the next one's.
                 self._drop()
@@ -292,7 +265,7 @@ class ModbusLink:
         if client is not None and client.connected:
             return client
         self._drop()
-        await _sleep_until(self._open_from_s)
+        await sleep_until(self._open_from_s)
         self._client = client = self._new_client()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -339,20 +312,10 @@ class ModbusLink:
     def _on_connection(self, made: bool) -> None:
         """Called by pymodbus: once a connection is lost, waiting for an answer is of no use."""
         if not made and self._waiting is not None and not self._waiting.expired():
-            self._waiting.reschedule(_now_s())
+            self._waiting.reschedule(now_s())
 
     def _drop(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
-            self._open_from_s = _now_s() + self.timing.reopen_wait_s
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _sleep_until(at_s: float) -> None:
-    wait_s = at_s - _now_s()
-    if wait_s > 0:
-        await asyncio.sleep(wait_s)
+            self._open_from_s = now_s() + self.timing.reopen_wait_s

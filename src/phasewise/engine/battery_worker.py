@@ -69,7 +69,8 @@ class BatteryWorker:
         """Whether the battery answers: it has been read, and no call fails or hangs."""
         if self.reading is None or self._failed_in_a_row or self.bad_in_a_row >= BAD_READINGS:
             return False
-        return not self._calls_began_s or self._clock.now_s() - self._calls_began_s[0] < SLOW_S
+        slow_s = SLOW_S + self.driver.capabilities.turn_s
+        return not self._calls_began_s or self._clock.now_s() - self._calls_began_s[0] < slow_s
 
     @property
     def applied_w(self) -> float | None:
