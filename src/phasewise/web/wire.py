@@ -166,8 +166,9 @@ class Strategy(_Wire):
     available: tuple[str, ...]
     goal: Goal | None = None
     """Null for a strategy without one."""
-    why: Literal["meter", "load", "time", "price", "no-price", "handed-over"] | None = None
-    """What made another one run than was selected; null while the selected one itself runs."""
+    why: str | None = None
+    """What made another one run than was selected: meter, load, time, price, no-price or handed-over; null while
+    the selected one itself runs."""
 
 
 class Prices(_Wire):
