@@ -285,6 +285,30 @@ function compareBatteries(before: Table[], after: Table[], schema: Schema, found
   }
 }
 
+/** What counts only while another key of its section has a certain value. */
+const ONLY_WITH: Record<string, readonly [key: string, value: string]> = {
+  soc_pct: ["goal", "soc"],
+  energy_kwh: ["goal", "energy"],
+  reserved_for_house_kwh: ["goal", "solar"],
+  max_cheap_h: ["algorithm", "pairs"],
+  max_expensive_h: ["algorithm", "pairs"],
+  expected_load_w: ["algorithm", "plan"],
+};
+
+/** Whether a key of a section has no effect with what the others say. */
+export function idle(section: Json | undefined, key: string): boolean {
+  const [other, value] = ONLY_WITH[key] ?? [];
+  return other !== undefined && isTable(section) && section[other] !== undefined && section[other] !== value;
+}
+
+/** What a section needs for its goal and does not have. */
+export function lacking(section: Json | undefined): string[] {
+  if (!isTable(section)) return [];
+  return Object.entries(ONLY_WITH)
+    .filter(([key, [other, value]]) => other === "goal" && section[other] === value && section[key] === null)
+    .map(([key]) => key);
+}
+
 /** Whether a path is at or below another one. */
 export function within(path: Path, section: Path): boolean {
   return section.every((part, at) => path[at] === part);

@@ -5,6 +5,7 @@ import { t } from "./i18n";
 import {
   changesOf,
   keyOf,
+  lacking,
   same,
   valueAt,
   withValue,
@@ -129,11 +130,25 @@ export class SettingsForm {
     this.faults = text === null ? rest : { ...rest, [keyOf(path)]: text };
   }
 
-  /** What is wrong at this place. */
+  /** What is wrong at this place. A goal without its number is said at that number. */
   error(path: Path): string | null {
-    const key = keyOf(path);
-    const found = this.refused.find((one) => keyOf(one.path) === key);
-    return this.faults[key] ?? (found === undefined ? null : told(found));
+    const fault = this.faults[keyOf(path)];
+    if (fault !== undefined) return fault;
+    const found = this.#refusal(path);
+    if (found !== undefined) return lacking(this.value(path)).length > 0 ? null : told(found);
+    const section = path.slice(0, -1);
+    const lacks = lacking(this.value(section)).includes(String(path.at(-1)));
+    return lacks && this.#refusal(section) !== undefined ? t.settings.needed : null;
+  }
+
+  /** Whether anything is wrong there or below. */
+  wrongIn(path: Path): boolean {
+    const faults = Object.keys(this.faults).map((key) => JSON.parse(key) as Path);
+    return [...faults, ...this.refused.map((one) => one.path)].some((at) => within(at, path));
+  }
+
+  #refusal(path: Path): FieldError | undefined {
+    return this.refused.find((one) => keyOf(one.path) === keyOf(path));
   }
 
   /** Whether all is saved. */
