@@ -1,6 +1,7 @@
 """The routes of history: as described, quick, streamed, and clear about what they do not take."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from web_fakes import FakeControls, make_state
 
-from phasewise.store import History, Run, energy, open_to_write, query, write_runs
+from phasewise.store import History, Run, UnreadableError, energy, open_to_write, query, write_runs
 from phasewise.web import Access, create_app, history
 
 NOW = int(datetime(2026, 3, 29, 14, tzinfo=UTC).timestamp())
 """The afternoon of a day of 23 hours."""
 QUARTER = NOW - 7200
+DEADLINE_S = 20.0
 
 PAIRS: dict[type[msgspec.Struct], type[BaseModel]] = {
     query.Curve: history.Curve,
@@ -116,10 +118,10 @@ async def test_a_file_of_rows(client: httpx.AsyncClient) -> None:
     assert len(lines) == 3601
 
 
-def test_a_long_file_is_made_in_parts(tmp_path: Path) -> None:
+async def test_a_long_file_is_made_in_parts(tmp_path: Path) -> None:
     past = History(tmp_path / "none.db", lambda: "UTC", lambda: NOW)
     lines = past.csv(NOW - 86_400, NOW, 100_000, ["grid.total_w"])
-    sizes = [len(part) for part in history._text(next(lines), lines)]
+    sizes = [len(part) async for part in history._text(next(lines), lines)]
     assert sum(sizes) > 1_500_000
     assert max(sizes) < 1_000_000
     assert len(sizes) > 4
@@ -217,3 +219,29 @@ async def test_nobody_waits_for_a_large_answer(client: httpx.AsyncClient) -> Non
     ended = True
     await beating
     assert longest_s < max(0.25, took_s / 2)
+
+
+@pytest.mark.parametrize("route", ["history", "history.csv", "energy"])
+async def test_a_disk_that_hangs_takes_no_thread_that_others_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    """Such as for the name of a battery, which is looked up in the loop's own threads."""
+    disk = threading.Event()
+
+    def hanging(*_: object) -> list[energy.Day]:
+        disk.wait(DEADLINE_S)
+        raise UnreadableError("it hung")
+
+    past = History(tmp_path / "h.db", lambda: "Europe/Amsterdam", lambda: NOW)
+    for look in ("curves", "days", "_reading"):
+        monkeypatch.setattr(past, look, hanging)
+    async with serving(past) as client:
+        await client.get("/health")  # so that all of the following come as far as the disk
+        asked = [asyncio.create_task(client.get(f"/api/v1/{route}")) for _ in range(40)]
+        try:
+            await asyncio.sleep(0.5)
+            async with asyncio.timeout(DEADLINE_S / 2):
+                await asyncio.to_thread(int)
+        finally:
+            disk.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {503}

@@ -13,7 +13,7 @@ from phasewise.engine.engine import Engine
 from phasewise.engine.historian import REGISTERS, Historian, load_means, registers_of
 from phasewise.engine.recordings import Recordings
 from phasewise.model import Alarm, AlarmCode, Severity
-from phasewise.store import History, UnreadableError, Writer
+from phasewise.store import History, UnreadableError, Writer, looked_up
 from phasewise.store.events import EventLog
 
 log = structlog.get_logger("phasewise.history")
@@ -49,8 +49,8 @@ class Chronicle:
     async def _follow_state(self) -> None:
         """Follow the state, with what is known from before the start."""
         try:
-            registers = registers_of(await asyncio.to_thread(self.past.fact, REGISTERS))
-            means = await asyncio.to_thread(load_means, self.past, self._utc_s())
+            registers = registers_of(await looked_up(self.past.fact, REGISTERS))
+            means = await looked_up(load_means, self.past, self._utc_s())
         except UnreadableError as error:
             log.warning("history not read", problem=str(error), next="habits are learnt anew")
         except Exception:  # what was before must never end what is kept from now on

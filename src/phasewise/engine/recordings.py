@@ -1,6 +1,5 @@
 """Recordings of the last days: chapters go to the disk as they are full, and come back as one recording."""
 
-import asyncio
 import contextlib
 import secrets
 import sqlite3
@@ -14,7 +13,7 @@ from phasewise.engine.chapter import Chapter, Part, joined_later, packed, unpack
 from phasewise.engine.controls import NotRecordedError
 from phasewise.engine.recorder import Recorder
 from phasewise.replay.recording import FORMAT
-from phasewise.store import Job, Writer, open_to_read
+from phasewise.store import Job, Writer, looked_up, open_to_read
 from phasewise.store import recordings as store
 from phasewise.store.recordings import KeptChapter, Place
 
@@ -65,7 +64,7 @@ class Recordings:
 
     async def span(self) -> tuple[float, float] | None:
         """Unix times of the first and the last that is kept; there may be gaps. None for nothing."""
-        spans = [await asyncio.to_thread(self._span_on_disk)]
+        spans = [await looked_up(self._span_on_disk)]
         spans += [(chapter.began_utc_s, chapter.ended_utc_s) for chapter in self._recorder.chapters()]
         known = [span for span in spans if span is not None]
         return (min(b for b, _ in known), max(e for _, e in known)) if known else None
@@ -82,7 +81,7 @@ class Recordings:
 
         What is in it is settled by the call. Raises NotRecordedError, which says what is kept.
         """
-        kept = await asyncio.to_thread(self._listed, from_utc_s, to_utc_s)
+        kept = await looked_up(self._listed, from_utc_s, to_utc_s)
         pieces = [_Piece(chapter.place, chapter.id, None) for chapter in kept]
         have = {(chapter.place.run, chapter.place.number) for chapter in kept}
         for chapter in self._recorder.chapters():
@@ -109,7 +108,7 @@ class Recordings:
         for piece in pieces:
             part = piece.part
             if part is None and piece.kept_id is not None:
-                part = await asyncio.to_thread(self._read, piece.kept_id)
+                part = await looked_up(self._read, piece.kept_id)
             if part is None:
                 continue
             place = piece.place

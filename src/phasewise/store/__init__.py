@@ -1,5 +1,6 @@
 """History on disk: one SQLite file, one thread that writes it, any number of readers."""
 
+from phasewise.store.lookup import looked_up
 from phasewise.store.query import Curve, Curves, History, UnreadableError
 from phasewise.store.schema import MIGRATIONS, ForeignFileError, open_to_read, open_to_write
 from phasewise.store.tiers import Run, Total, write_minutes, write_runs
@@ -17,6 +18,7 @@ __all__ = [
     "Trouble",
     "UnreadableError",
     "Writer",
+    "looked_up",
     "open_to_read",
     "open_to_write",
     "write_minutes",

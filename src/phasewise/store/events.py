@@ -3,7 +3,6 @@
 Rows keep facts, not sentences, so that an old event is told in whatever language is asked for.
 """
 
-import asyncio
 import contextlib
 import sqlite3
 from collections import deque
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from phasewise.model import Severity
 from phasewise.model.event import Event
+from phasewise.store.lookup import looked_up
 from phasewise.store.schema import open_to_read
 from phasewise.store.writer import Job, Writer
 
@@ -82,7 +82,7 @@ class EventLog:
 
     async def page(self, query: EventQuery) -> EventPage:
         """What was kept; nothing while there is no file. What is newer than some seconds is not in it yet."""
-        return await asyncio.to_thread(self._page, query)
+        return await looked_up(self._page, query)
 
     def _page(self, query: EventQuery) -> EventPage:
         try:

@@ -1,12 +1,11 @@
 """The routes of history: what was measured, and energy and money by the day.
 
 The models mirror `store.query` and `store.energy` field by field (a test holds them together). Whatever is
-asked is looked up in a thread, so that neither control nor other clients wait.
+asked is looked up in a thread of its own, so that neither control nor other clients wait.
 """
 
-import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from phasewise.store import series as named
 from phasewise.store.energy import midnight_s
+from phasewise.store.lookup import looked_up
 from phasewise.store.query import History as Past
 from phasewise.store.query import UnreadableError
 from phasewise.web.api import REFUSALS, problems
@@ -164,7 +164,7 @@ async def history(
     if points * len(asked.names) > MOST_VALUES:
         most = MOST_VALUES // len(asked.names)
         raise RefusedError(f"points: at most {most} for {len(asked.names)} series; the CSV file takes more")
-    found = await asyncio.to_thread(_curves, past, asked, points)
+    found = await looked_up(_curves, past, asked, points)
     return Response(found, media_type="application/json")
 
 
@@ -190,7 +190,7 @@ async def history_csv(
     asked = _asked(begin, end, series, past)
     lines = past.csv(asked.begin, asked.end, points, asked.names)
     # While an error can still be told: later ones can only break the file off.
-    head = await asyncio.to_thread(next, lines)
+    head = await looked_up(next, lines)
     day = datetime.fromtimestamp(asked.begin, past.zone).date()
     disposition = f'attachment; filename="phasewise-{day.isoformat()}.csv"'
     return StreamingResponse(
@@ -198,18 +198,19 @@ async def history_csv(
     )
 
 
-def _text(head: str, lines: Iterator[str]) -> Iterator[bytes]:
-    """Starlette asks for each part in a thread, when the one before was sent."""
-    yield head.encode()
-    for part in lines:
+async def _text(head: str, lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """Each part is looked up when the one before was sent."""
+    part: str | None = head
+    while part is not None:
         yield part.encode()
+        part = await looked_up(next, lines, None)
 
 
 @router.get("/api/v1/energy", response_model=Energy, responses=REFUSALS | problems(422, 503))
 async def energy(past: PastNow, begin: From = None, end: To = None) -> Response:
     """Energy and money, by days of the site's time zone."""
     first, last = _days(begin, end, past)
-    found = await asyncio.to_thread(past.days, first, last)
+    found = await looked_up(past.days, first, last)
     return Response(msgspec.json.encode({"days": found}), media_type="application/json")
 
 
