@@ -1,6 +1,7 @@
 """The simulated P1 meter: its formats by hand, its faults on a real socket."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -179,3 +180,28 @@ async def test_demand_rises_through_the_quarter_and_leaves_its_peak():
         telegram = await simulated.emit()
     assert b"1-0:1.4.0(00.000*kW)" in telegram
     assert b")(01.000*kW)" in telegram
+
+
+async def test_a_busy_computer_does_not_make_two_telegrams_of_one_second() -> None:
+    began_s = time.monotonic()
+    samples = 0
+
+    def sample() -> MeterSample:
+        nonlocal samples
+        samples += 1
+        if samples == 2:
+            time.sleep(0.9)
+        return SAMPLE
+
+    simulated = P1Server(sample, cadence_s=1.0, utc_s=lambda: 1_700_000_000.5 + time.monotonic() - began_s)
+    await simulated.start()
+    reader, writer = await asyncio.open_connection(simulated.host, simulated.port)
+    stamps = [await _stamp(reader) for _ in range(3)]
+    writer.close()
+    await simulated.stop()
+    assert len(set(stamps)) == 3
+
+
+async def _stamp(reader: asyncio.StreamReader) -> bytes:
+    telegram = await asyncio.wait_for(reader.readuntil(b"!"), 10)
+    return telegram.split(b"0-0:1.0.0(")[1].split(b")")[0]

@@ -5,6 +5,7 @@ Written from the standards, independently of the parser: its formats and its che
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections import deque
@@ -179,6 +180,7 @@ class P1Server:
         self._sample_source = sample_source
         self._cadence_s = cadence_s
         self._utc_s = utc_s
+        self._due_s: float | None = None
         self._random = random.Random(seed)
         self._fault = Fault.NONE
         self._recent: deque[bytes] = deque(maxlen=REPLAYED_TELEGRAMS)
@@ -244,8 +246,10 @@ class P1Server:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
+            # A meter's clock does not wait for a busy computer: no two telegrams are of the same second.
+            self._due_s = due_s
             await self.emit()
-            due_s = max(due_s + cadence_s, loop.time())
+            due_s += cadence_s * max(1, math.ceil((loop.time() - due_s) / cadence_s))
             await asyncio.sleep(due_s - loop.time())
 
     async def _listen(self) -> None:
@@ -291,6 +295,8 @@ class P1Server:
         if self._fault is Fault.ABSURD:
             sample = _thousandfold(sample)
         utc_s = self._utc_s()
+        if self._due_s is not None:
+            utc_s -= asyncio.get_running_loop().time() - self._due_s
         telegram = format_telegram(
             sample,
             utc_s,
