@@ -167,8 +167,8 @@ class Strategy(_Wire):
     goal: Goal | None = None
     """Null for a strategy without one."""
     why: str | None = None
-    """What made another one run than was selected: meter, load, time, price, no-price or handed-over; null while
-    the selected one itself runs."""
+    """What made another one run than was selected: meter, load, time, price, no-price or handed-over;
+    null while the selected one itself runs."""
 
 
 class Prices(_Wire):
