@@ -52,6 +52,7 @@ from phasewise.engine.engine import Engine
 from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeter
+from phasewise.integrations.mqtt import Mqtt
 from phasewise.integrations.webhook import Webhook
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
@@ -113,6 +114,7 @@ class Application:
         self.chronicle.follow(self.engine, keep_days=lambda: self._config.history.keep_days)
         self.webhook = Webhook()
         self.engine.alarm_listeners.append(self._tell_of_alarm)
+        self.mqtt = Mqtt(self, self.chronicle.past.energy_totals)
         access = Access.of(config.web)
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
@@ -134,6 +136,7 @@ class Application:
         await self._follow_sources(self._config)
         await self.webhook.follow(self._config.alarms.webhook)
         await self._follow_submeters(self._config)
+        await self.mqtt.follow(self._config.mqtt)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
@@ -146,6 +149,7 @@ class Application:
             await self.chronicle.stop()
             await self.webhook.stop()
             self.live.close()
+            await self.mqtt.stop()
             await self.desk.close()
             await self.server.stop()
             log.info("stopped")
@@ -187,9 +191,10 @@ class Application:
         """What happened and why, newest first."""
         return await self.chronicle.events.page(query)
 
-    def _tell_of_history(self) -> None:
-        """Its alarms are the engine's to tell."""
-        for code, alarm in self.chronicle.alarms().items():
+    def _tell_of_others(self) -> None:
+        """The alarms of history and of the link to a broker are the engine's to tell."""
+        alarms = self.chronicle.alarms() | {AlarmCode.MQTT_UNREACHABLE: self.mqtt.alarm()}
+        for code, alarm in alarms.items():
             if alarm is None:
                 self.engine.extra_alarms.pop(code, None)
             else:
@@ -345,7 +350,7 @@ class Application:
         """Take up changes made by hand; keep the last good ones when an edit is broken."""
         while True:
             await asyncio.sleep(WATCH_S)
-            self._tell_of_history()
+            self._tell_of_others()
             async with self._changing:
                 news = self._watcher.poll()
                 if isinstance(news, Changed):
@@ -398,6 +403,8 @@ class Application:
         """Ask whom the configuration names for prices and forecasts, from now on."""
         zone = config.site.time_zone
         place = SourcePlace(zone, self._path.parent)
+        # Last, because it may wait for a broker a while.
+        await self.mqtt.follow(config.mqtt)
         prices, forecast = config.prices, config.forecast
         await self.engine.outlook.follow(
             None if prices is None else self._devices.prices(prices, place),

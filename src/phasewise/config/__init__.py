@@ -19,6 +19,7 @@ from phasewise.config.schema import (
     FurtherMeterConfig,
     HistoryConfig,
     MeterConfig,
+    MqttConfig,
     WebConfig,
 )
 from phasewise.config.settings import Change, Wrong, WrongSettingsError
@@ -44,6 +45,7 @@ __all__ = [
     "HistoryConfig",
     "MeterConfig",
     "MeterEntry",
+    "MqttConfig",
     "NotLoadedError",
     "NotWritableError",
     "PasswordHash",
