@@ -1,5 +1,6 @@
 /** The wizard that finds out which phase a battery is on: what it checks, draws and says. */
 
+import { isZero, list, number, power } from "./format";
 import { THREE_PHASE } from "./home";
 import { t } from "./i18n";
 import type { BatteryState, IdentifyState, SystemState } from "./state";
@@ -67,6 +68,86 @@ export function evidence({ samples }: IdentifyState): Evidence {
 function aroundMean(values: number[]): number[] {
   const mean = values.reduce((sum, w) => sum + w, 0) / Math.max(1, values.length);
   return values.map((w) => w - mean);
+}
+
+/** What a phase did at one step of the battery: all of it, a third, the same the wrong way round, or something else. */
+export type Likeness = "follows" | "third" | "against" | "other";
+
+export interface Seen {
+  phase: string;
+  power_w: number;
+  likeness: Likeness;
+}
+
+/** One step of the battery, and what each phase showed of it. */
+export interface Step {
+  expected_w: number;
+  seen: Seen[];
+}
+
+/** As shares of the battery's step; the daemon counts with the same (`mapping/evidence.py`). */
+const NEAR_ONE = 1 / 3;
+const NEAR_THIRD = 1 / 6;
+
+/** The fewest steps that an answer takes: three rounds of up and down, each against its neighbours. */
+const LEAST_STEPS = 5;
+
+export function stepsOf({ expected_w, phases }: IdentifyState): Step[] {
+  const named = Object.entries(phases).sort(([a], [b]) => (a < b ? -1 : 1));
+  return expected_w.map((whole_w, at) => ({
+    expected_w: whole_w,
+    seen: named.flatMap(([phase, { steps_w }]) => {
+      const power_w = steps_w[at];
+      return power_w === undefined ? [] : { phase, power_w, likeness: likeness(power_w / whole_w) };
+    }),
+  }));
+}
+
+function likeness(share: number): Likeness {
+  if (Math.abs(share - 1) < NEAR_ONE) return "follows";
+  if (Math.abs(share - 1 / 3) < NEAR_THIRD) return "third";
+  return Math.abs(share + 1) < NEAR_ONE ? "against" : "other";
+}
+
+/** Of how many steps each phase shows this. */
+export function counts(steps: readonly Step[], what: Likeness): { phase: string; count: number }[] {
+  const phases = steps[0]?.seen.map(({ phase }) => phase) ?? [];
+  const showed = (phase: string): number =>
+    steps.filter(({ seen }) => seen.some((one) => one.phase === phase && one.likeness === what)).length;
+  return phases.map((phase) => ({ phase, count: showed(phase) }));
+}
+
+/** What all steps so far show, in a sentence. It is no answer yet. */
+export function soFar(run: IdentifyState): string {
+  const words = t.batteries.identify.soFar;
+  const steps = stepsOf(run);
+  if (steps.length === 0) return words.none;
+  const total = number(steps.length);
+  const follows = most(counts(steps, "follows"));
+  if (follows.count > 0) return words.follows(list(follows.phases), number(follows.count), total);
+  const thirds = counts(steps, "third").filter(({ count }) => count > 0);
+  // Two phases are enough: the household may be busy on the last one.
+  if (thirds.length > 1) return words.thirds(number(Math.min(...thirds.map(({ count }) => count))), total);
+  const against = most(counts(steps, "against"));
+  if (against.count > 0) return words.against(list(against.phases), number(against.count), total);
+  return words.nothing(total);
+}
+
+function most(counted: { phase: string; count: number }[]): { phases: string[]; count: number } {
+  const count = Math.max(0, ...counted.map((one) => one.count));
+  return { phases: counted.filter((one) => one.count === count).map(({ phase }) => phase), count };
+}
+
+/** How many steps an answer still takes at least; null once it is the house that makes it take longer. */
+export function fewSteps({ steps }: IdentifyState): string | null {
+  if (steps >= LEAST_STEPS) return null;
+  return t.batteries.identify.confidenceLater(number(LEAST_STEPS), number(steps));
+}
+
+/** "+1.97 kW", "−620 W": a step has a direction. */
+export function signed(w: number): string {
+  if (isZero(w)) return power(w);
+  return `${w > 0 ? "+" : "\u2212"}${power(w)}`;
 }
 
 /** Whether there is an answer that the user can accept. */

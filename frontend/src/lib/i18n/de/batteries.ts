@@ -95,6 +95,26 @@ export const batteries: typeof English = {
     stop: "Beenden",
     plot: (name) => `Leistung von ${name} und der Phasen seit Beginn`,
     confidence: (pct) => `Sicherheit ${pct}`,
+    soFar: {
+      none: "Noch ist nichts zu vergleichen: Der erste Schritt dauert etwa eine halbe Minute.",
+      follows: (phases, n, of) => `Bisher folgte ${phases} bei ${n} von ${of} Schritten.`,
+      thirds: (n, of) =>
+        `Bisher folgte jede Phase mit einem Drittel, bei ${n} von ${of} Schritten: wie bei einer dreiphasigen Batterie.`,
+      against: (phases, n, of) => `Bisher bewegte sich ${phases} bei ${n} von ${of} Schritten verkehrt herum.`,
+      nothing: (of) => `Bisher folgte keine Phase. Verglichene Schritte: ${of}.`,
+    },
+    table: {
+      caption: "Jeder Schritt der Batterie, und was die Phasen davon zeigten",
+      step: "Schritt",
+      battery: "Batterie",
+      follows: "folgt",
+      third: "ein Drittel",
+      against: "verkehrt herum",
+      fits: "Folgt",
+      of: (n, of) => `${n} von ${of}`,
+    },
+    confidenceLater: (least, n) =>
+      `Wie sicher es ist, lässt sich frühestens nach ${least} Schritten sagen; bisher sind es ${n}.`,
     isOn: (name, phase) => `${name} ist an ${phase} angeschlossen.`,
     isThreePhase: (name) => `${name} ist an alle drei Phasen angeschlossen.`,
     alreadyRight: "So ist es eingestellt. Sie brauchen nichts zu tun.",

@@ -94,6 +94,27 @@ export const batteries = {
     stop: "Stop",
     plot: (name: string) => `Power of ${name} and of the phases since the beginning`,
     confidence: (pct: string) => `Confidence ${pct}`,
+    soFar: {
+      none: "Nothing to compare yet: the first step takes about half a minute.",
+      follows: (phases: string, n: string, of: string) => `So far ${phases} followed in ${n} of ${of} steps.`,
+      thirds: (n: string, of: string) =>
+        `So far each phase followed with a third in ${n} of ${of} steps, as with a three-phase battery.`,
+      against: (phases: string, n: string, of: string) =>
+        `So far ${phases} moved the wrong way round in ${n} of ${of} steps.`,
+      nothing: (of: string) => `So far no phase followed. Steps compared: ${of}.`,
+    },
+    table: {
+      caption: "Each step of the battery, and what the phases showed of it",
+      step: "Step",
+      battery: "Battery",
+      follows: "follows",
+      third: "a third",
+      against: "wrong way round",
+      fits: "Follows",
+      of: (n: string, of: string) => `${n} of ${of}`,
+    },
+    confidenceLater: (least: string, n: string) =>
+      `How sure it is can be said after ${least} steps at the earliest; ${n} so far.`,
     isOn: (name: string, phase: string) => `${name} is on ${phase}.`,
     isThreePhase: (name: string) => `${name} is connected to all three phases.`,
     alreadyRight: "That is how it is set. There is nothing to do.",

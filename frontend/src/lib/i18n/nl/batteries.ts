@@ -95,6 +95,26 @@ export const batteries: typeof English = {
     stop: "Stoppen",
     plot: (name) => `Vermogen van ${name} en van de fasen sinds het begin`,
     confidence: (pct) => `Zekerheid ${pct}`,
+    soFar: {
+      none: "Er is nog niets te vergelijken: de eerste stap duurt ongeveer een halve minuut.",
+      follows: (phases, n, of) => `Tot nu toe bewoog ${phases} bij ${n} van de ${of} stappen mee.`,
+      thirds: (n, of) =>
+        `Tot nu toe bewoog elke fase een derde mee, bij ${n} van de ${of} stappen: zoals bij een driefasige batterij.`,
+      against: (phases, n, of) => `Tot nu toe bewoog ${phases} bij ${n} van de ${of} stappen de verkeerde kant op.`,
+      nothing: (of) => `Tot nu toe bewoog geen fase mee. Vergeleken stappen: ${of}.`,
+    },
+    table: {
+      caption: "Elke stap van de batterij, en wat de fasen ervan lieten zien",
+      step: "Stap",
+      battery: "Batterij",
+      follows: "beweegt mee",
+      third: "een derde",
+      against: "verkeerde kant op",
+      fits: "Beweegt mee",
+      of: (n, of) => `${n} van ${of}`,
+    },
+    confidenceLater: (least, n) =>
+      `Hoe zeker het is, valt op zijn vroegst na ${least} stappen te zeggen; nu zijn het er ${n}.`,
     isOn: (name, phase) => `${name} zit op ${phase}.`,
     isThreePhase: (name) => `${name} is op alle drie de fasen aangesloten.`,
     alreadyRight: "Zo is het ingesteld. U hoeft niets te doen.",
