@@ -96,6 +96,7 @@ class Application:
         self._watcher = ConfigWatcher(path, self._registry)
         self._config = config = load_config(path, self._registry)
         self._changing = asyncio.Lock()
+        self._reading_settings = asyncio.Lock()
         self._unsaved_strategy: str | None = None
         """Selected by the user but not in the file: it holds until a save or the next start."""
         self._stopping = asyncio.Event()
@@ -113,8 +114,8 @@ class Application:
         )
         self.chronicle.follow(self.engine, keep_days=lambda: self._config.history.keep_days)
         self.webhook = Webhook()
-        self.engine.alarm_listeners.append(self._tell_of_alarm)
         self.mqtt = Mqtt(self, self.chronicle.past.energy_totals)
+        self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
         self.desk = SetupDesk(
             path, self._registry, Tryout(plugins), mode=Mode.RUNNING, devices_in_use=self._devices_in_use
@@ -135,8 +136,8 @@ class Application:
         self.chronicle.start()
         await self._follow_sources(self._config)
         await self.webhook.follow(self._config.alarms.webhook)
-        await self._follow_submeters(self._config)
         await self.mqtt.follow(self._config.mqtt)
+        await self._follow_submeters(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
         if ready is not None:
@@ -148,8 +149,8 @@ class Application:
             await self.engine.stop()
             await self.chronicle.stop()
             await self.webhook.stop()
-            self.live.close()
             await self.mqtt.stop()
+            self.live.close()
             await self.desk.close()
             await self.server.stop()
             log.info("stopped")
@@ -274,9 +275,11 @@ class Application:
         if name not in self._plugins.strategies:
             known = ", ".join(sorted(self._plugins.strategies))
             raise UnknownStrategyError(f"no strategy '{name}'; there are: {known}")
+        log.info("strategy selected by the user", strategy=name)
+        # In effect first: a full stop must not wait for a slow or broken disk, nor for who waits for that.
+        await self.engine.reconfigure(_with_strategy(self.engine.settings, name))
         async with self._changing:
-            log.info("strategy selected by the user", strategy=name)
-            # In effect first: a full stop must not wait for a slow or broken disk.
+            # Again: what was saved meanwhile may have put another one into effect.
             self._unsaved_strategy = name
             await self.engine.reconfigure(self._settings(self._config))
             try:
@@ -290,7 +293,9 @@ class Application:
     async def settings(self) -> SettingsState:
         """What the configuration file says now, and what may stand there."""
         try:
-            return await asyncio.to_thread(self._settings_file.state)
+            # One at a time: while a disk hangs, those who ask take one thread, not all.
+            async with self._reading_settings:
+                return await asyncio.to_thread(self._settings_file.state)
         except ConfigError as error:
             raise NotSavedError(str(error)) from error
 
@@ -322,12 +327,12 @@ class Application:
         Returns what the file says then; after a dry run, what it says still.
         """
         try:
-            before = read_text(self._path)
-            # In a thread, because parsing takes a while and control never waits.
+            # All of it in threads: reading and parsing take a while, and control never waits.
+            before = await asyncio.to_thread(read_text, self._path)
             text, config = await asyncio.to_thread(self._edited, before, edit)
             if dry_run:
                 return before
-            if read_text(self._path) != before:
+            if await asyncio.to_thread(read_text, self._path) != before:
                 raise EditError("it was changed meanwhile; try again")
             if text != before:
                 await asyncio.to_thread(write_atomic, self._path, text)
@@ -352,18 +357,23 @@ class Application:
             await asyncio.sleep(WATCH_S)
             self._tell_of_others()
             async with self._changing:
-                news = self._watcher.poll()
-                if isinstance(news, Changed):
-                    log.info("configuration changed by hand", file=str(self._path))
-                    self.engine.extra_alarms.pop(AlarmCode.CONFIG_INVALID, None)
-                    self._follow_file_strategy(news.config)
-                    await self._use(news.config)
-                elif isinstance(news, Broken):
-                    log.warning(
-                        "configuration not used", error=str(news.error), next="the last good one stays"
+                try:
+                    await self._take_up(await asyncio.to_thread(self._watcher.poll))
+                except Exception:  # a fault in one change must not end the watch for the next
+                    log.exception(
+                        "configuration not taken up in full", next="correct it, or restart Phasewise"
                     )
-                    alarm = Alarm(AlarmCode.CONFIG_INVALID, Severity.WARNING, None, str(news.error))
-                    self.engine.extra_alarms[AlarmCode.CONFIG_INVALID] = alarm
+
+    async def _take_up(self, news: Changed | Broken | None) -> None:
+        if isinstance(news, Changed):
+            log.info("configuration changed by hand", file=str(self._path))
+            self.engine.extra_alarms.pop(AlarmCode.CONFIG_INVALID, None)
+            self._follow_file_strategy(news.config)
+            await self._use(news.config)
+        elif isinstance(news, Broken):
+            log.warning("configuration not used", error=str(news.error), next="the last good one stays")
+            alarm = Alarm(AlarmCode.CONFIG_INVALID, Severity.WARNING, None, str(news.error))
+            self.engine.extra_alarms[AlarmCode.CONFIG_INVALID] = alarm
 
     def _follow_file_strategy(self, config: Config) -> None:
         """A strategy that the user wrote by hand wins over one that could not be saved."""
@@ -393,6 +403,8 @@ class Application:
         }
         meter = self._devices.meter(config.meter) if config.meter != before.meter else None
         await self.engine.reconfigure(self._settings(config), meter=meter, batteries=changed)
+        # Last, because it may wait for a broker a while.
+        await self.mqtt.follow(config.mqtt)
 
     async def _follow_submeters(self, config: Config) -> None:
         """Read the further meters that the configuration names, from now on."""
@@ -403,8 +415,6 @@ class Application:
         """Ask whom the configuration names for prices and forecasts, from now on."""
         zone = config.site.time_zone
         place = SourcePlace(zone, self._path.parent)
-        # Last, because it may wait for a broker a while.
-        await self.mqtt.follow(config.mqtt)
         prices, forecast = config.prices, config.forecast
         await self.engine.outlook.follow(
             None if prices is None else self._devices.prices(prices, place),
@@ -417,6 +427,10 @@ class Application:
     def _settings(self, config: Config) -> Settings:
         """What the file says, with the strategy that could not be saved to it."""
         settings = config.settings()
-        if self._unsaved_strategy is None:
-            return settings
-        return replace(settings, control=replace(settings.control, strategy=self._unsaved_strategy))
+        return (
+            settings if self._unsaved_strategy is None else _with_strategy(settings, self._unsaved_strategy)
+        )
+
+
+def _with_strategy(settings: Settings, name: str) -> Settings:
+    return replace(settings, control=replace(settings.control, strategy=name))

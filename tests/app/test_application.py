@@ -1,6 +1,7 @@
 """The composition: what a user's change does to the file, the running control and what is shown."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from phasewise.app import Application
-from phasewise.config import NotWritableError
+from phasewise.config import Config, NotWritableError, write_atomic
 from phasewise.demo import CONFIG, InProcess
 from phasewise.engine.controls import (
     Hold,
@@ -188,6 +189,54 @@ async def test_an_unsaved_strategy_survives_a_phase_change(
             await app.select_strategy("full-stop")
         await app.set_phase("garage", Assignment.L2)
         assert app.engine.settings.control.strategy == "full-stop"
+
+
+async def test_a_full_stop_waits_for_no_disk(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's change of a phase hangs in a write: a card that dies takes minutes for it."""
+    disk, writing = threading.Event(), threading.Event()
+
+    def hanging(path: Path, text: str) -> None:
+        writing.set()
+        disk.wait(20.0)
+        write_atomic(path, text)
+
+    monkeypatch.setattr("phasewise.app.write_atomic", hanging)
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        try:
+            phase = asyncio.create_task(app.set_phase("shed", Assignment.L3))
+            await until(writing.is_set)
+            stop = asyncio.create_task(app.select_strategy("full-stop"))
+            await until(lambda: state_of(app).strategy.selected == "full-stop")
+            await until(lambda: not any(b.setpoint_w for b in state_of(app).batteries))
+        finally:
+            disk.set()
+        assert (await phase).persisted
+        assert (await stop).persisted
+        assert state_of(app).strategy.selected == "full-stop"
+        assert "strategy: full-stop" in path.read_text()
+
+
+async def test_an_edit_that_can_not_be_taken_up_does_not_end_the_watch(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _):
+        failed = asyncio.Event()
+        use = app._use
+
+        async def faulty(config: Config) -> None:
+            if failed.is_set():
+                await use(config)
+            failed.set()
+            raise RuntimeError("a driver's fault")
+
+        monkeypatch.setattr(app, "_use", faulty)
+        text = path.read_text()
+        path.write_text(text + "# one\n", encoding="utf-8")
+        await until(failed.is_set)
+        path.write_text(text.replace("control:\n", "control:\n  target_grid_w: 150\n"), encoding="utf-8")
+        await until(lambda: state_of(app).target_grid_w == 150)
 
 
 async def test_edits_by_hand_are_taken_up_and_broken_ones_are_not(

@@ -1,4 +1,4 @@
-"""What is imported is named in pyproject.toml: what only another package brings along may be gone tomorrow."""
+"""What is imported is named in pyproject.toml: what another package brings along may be gone tomorrow."""
 
 import ast
 import sys

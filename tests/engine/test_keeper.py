@@ -1,8 +1,10 @@
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
+from phasewise.engine import keeper as keeper_module
 from phasewise.engine.keeper import KEEP_EVERY_S, Keeper
 from phasewise.model.memory import QuarterMemory
 
@@ -44,6 +46,28 @@ def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "missing" / "home.state.json")
     asyncio.run(keeper.save(NEWS))
     assert keeper.is_due(NEWS, 2 * KEEP_EVERY_S), "it is tried again"
+
+
+async def test_while_a_disk_hangs_one_attempt_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a minute would take all threads in the end, also those that look up a battery's name."""
+    disk, writing = threading.Event(), threading.Event()
+
+    def hanging(*_: object) -> None:
+        writing.set()
+        disk.wait(20.0)
+
+    monkeypatch.setattr(keeper_module, "_write", hanging)
+    keeper = Keeper(tmp_path / "home.state.json")
+    saving = asyncio.create_task(keeper.save(NEWS))
+    try:
+        await asyncio.to_thread(writing.wait, 20.0)
+        assert not keeper.is_due(NEWS, 10 * KEEP_EVERY_S)
+    finally:
+        disk.set()
+    await saving
+    assert keeper.is_due(QuarterMemory(month="2026-12", month_peak_w=1.0), 20 * KEEP_EVERY_S)
 
 
 def test_nothing_is_kept_without_a_file() -> None:

@@ -37,6 +37,7 @@ class Keeper:
         self._path = path
         self._kept: Kept | None = None
         self._saved_s = float("-inf")
+        self._saving = False
 
     def load(self) -> QuarterMemory:
         """What was kept."""
@@ -54,8 +55,8 @@ class Keeper:
         return QuarterMemory(month=self._kept.month, month_peak_w=self._kept.month_peak_w)
 
     def is_due(self, memory: QuarterMemory, now_s: float) -> bool:
-        """Whether there is news to save, and the last attempt is long enough ago."""
-        if now_s - self._saved_s < KEEP_EVERY_S or not self._has_news(memory):
+        """Whether there is news to save, and the last attempt is over, and long enough ago."""
+        if self._saving or now_s - self._saved_s < KEEP_EVERY_S or not self._has_news(memory):
             return False
         self._saved_s = now_s
         return True
@@ -68,6 +69,7 @@ class Keeper:
         if self._path is None or not self._has_news(memory):
             return
         now = _worth_keeping(memory)
+        self._saving = True
         try:
             await asyncio.to_thread(_write, self._path, msgspec.json.encode(now))
         except OSError as error:
@@ -79,6 +81,8 @@ class Keeper:
             )
         else:
             self._kept = now
+        finally:
+            self._saving = False
 
 
 def _worth_keeping(memory: QuarterMemory) -> Kept:
