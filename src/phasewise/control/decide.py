@@ -46,7 +46,7 @@ from phasewise.model import (
     Severity,
     Snapshot,
 )
-from phasewise.model.memory import HealthMemory, Memory, PeakMemory, RegulateMemory
+from phasewise.model.memory import EstimateMemory, HealthMemory, Memory, PeakMemory, RegulateMemory
 
 SAFE = "safe"
 """What runs while there is no meter to go by."""
@@ -67,14 +67,14 @@ def decide(
     `strategies` holds every selectable strategy by name. Never raises for what a strategy does:
     a strategy that fails stops the batteries, with an alarm.
     """
-    snapshot = replace(snapshot, batteries=tuple([finite(battery) for battery in snapshot.batteries]))
+    snapshot = finite(snapshot)
     memory = _begin(snapshot, settings, memory)
     settings, memory = _in_turn(snapshot, settings, memory)
     meter = _meter_freshness(snapshot, memory)
     memory = _judge(snapshot, settings, memory)
     intent, failure = _intent(snapshot, settings, memory, strategies)
-    load, memory = _estimate(snapshot, memory)
-    memory = replace(memory, notes=intent.notes, plan=intent.plan)
+    load, estimated = _estimate(snapshot, memory)
+    memory = replace(memory, estimate=estimated, notes=intent.notes, plan=intent.plan)
     if snapshot.grid_is_new and settings.control.capacity_tariff.enabled:
         memory = replace(memory, quarter=quarter.follow(snapshot, settings, memory.quarter))
     guarded = guard(snapshot, settings, memory.protection, load, meter)
@@ -139,23 +139,21 @@ def _with_phases(  # noqa: PLR0917 - one step of `decide`, which has all of thes
     phases, alarms, protection = outcome(
         guarded, units, split.powers_w, split.steered, settings, snapshot.time_s
     )
-    memory = replace(memory, protection=protection)
+    used, used_s = memory.fuse_used, memory.fuse_s
     if snapshot.grid_is_new:
-        used = fuses_used(snapshot, settings, memory.fuse_used, memory.fuse_s)
-        memory = replace(memory, fuse_used=used, fuse_s=snapshot.time_s)
-    alarms += fuse_alarms(memory.fuse_used, settings)
-    decision = replace(decision, alarms=decision.alarms + alarms, phases=phases, fuse_used=memory.fuse_used)
-    return decision, memory
+        used, used_s = fuses_used(snapshot, settings, used, used_s), snapshot.time_s
+    alarms += fuse_alarms(used, settings)
+    decision = replace(decision, alarms=decision.alarms + alarms, phases=phases, fuse_used=used)
+    return decision, replace(memory, protection=protection, fuse_used=used, fuse_s=used_s)
 
 
-def _estimate(snapshot: Snapshot, memory: Memory) -> tuple[Load | None, Memory]:
+def _estimate(snapshot: Snapshot, memory: Memory) -> tuple[Load | None, EstimateMemory]:
     """What the house draws without the batteries that do as they are told."""
     usable = [
         is_usable(battery, health, snapshot.time_s)
         for battery, health in zip(snapshot.batteries, memory.health, strict=True)
     ]
-    load, estimated = estimate(snapshot, memory.estimate, usable)
-    return load, replace(memory, estimate=estimated)
+    return estimate(snapshot, memory.estimate, usable)
 
 
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
@@ -385,7 +383,7 @@ def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory
         facts = (Fact(FactCode.SILENT_S, after_s),)
         found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", detail, facts))
     for health, seen in zip(healths, snapshot.batteries, strict=True):
-        found.extend(health_of.alarms(health, seen, snapshot.time_s))
+        found += health_of.alarms(health, seen, snapshot.time_s)
     return tuple(found)
 
 

@@ -181,7 +181,7 @@ def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: 
         track.id in setpoints_w and setpoints_w[track.id] != track.commands[-1].power_w
         for track in memory.tracks
     ]
-    if not any(told):
+    if True not in told:
         return memory
     tracks = tuple(
         [

@@ -10,7 +10,16 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from phasewise.model import PHASES, BatterySnapshot, Connection, Freshness, GridReading, PhaseReading, Site
+from phasewise.model import (
+    PHASES,
+    BatterySnapshot,
+    Connection,
+    Freshness,
+    GridReading,
+    PhaseReading,
+    Site,
+    Snapshot,
+)
 
 AGING_CADENCES = 2.0
 LOST_CADENCES = 3.0
@@ -145,20 +154,24 @@ def implausible(reading: GridReading, site: Site, before: GridReading | None = N
     return _implausible_sum(reading, site, before)
 
 
-def finite(battery: BatterySnapshot) -> BatterySnapshot:
-    """The battery with every value that is no number absent: NaN would spread to all setpoints."""
+def finite(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without values of batteries that are no numbers: NaN would spread to all setpoints."""
+    sum_of_all = 0.0
+    for battery in snapshot.batteries:
+        if (seen := battery.reading) is not None:
+            sum_of_all += (seen.ac_power_w or 0.0) + (seen.soc_pct or 0.0)
+            sum_of_all += (seen.pv_power_w or 0.0) + (seen.readback_w or 0.0)
+    # One that is no number makes a sum that is none either.
+    if math.isfinite(sum_of_all):
+        return snapshot
+    return replace(snapshot, batteries=tuple([_finite(battery) for battery in snapshot.batteries]))
+
+
+def _finite(battery: BatterySnapshot) -> BatterySnapshot:
     reading = battery.reading
     if reading is None:
         return battery
-    ac_w, soc_pct, pv_w, readback_w = (
-        reading.ac_power_w,
-        reading.soc_pct,
-        reading.pv_power_w,
-        reading.readback_w,
-    )
-    if math.isfinite((ac_w or 0.0) + (soc_pct or 0.0) + (pv_w or 0.0) + (readback_w or 0.0)):
-        return battery
-    values = (ac_w, soc_pct, pv_w, readback_w)
+    values = (reading.ac_power_w, reading.soc_pct, reading.pv_power_w, reading.readback_w)
     known = [None if value is None or not math.isfinite(value) else value for value in values]
     ac_power_w, soc_pct, pv_power_w, readback_w = known
     cleaned = replace(

@@ -193,7 +193,7 @@ def is_ready(health: HealthMemory, idle_s: float, now_s: float) -> bool:
     return now_s - health.rested_s < idle_s
 
 
-def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tuple[Alarm, ...]:
+def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> list[Alarm]:
     """What a person should know of this battery."""
     found: list[Alarm] = []
     if health.stopped:
@@ -206,4 +206,4 @@ def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> tupl
         found.append(
             Alarm(AlarmCode.BATTERY_NOT_CONTROLLABLE, Severity.WARNING, battery.id, battery.reading.state)
         )
-    return tuple(found)
+    return found

@@ -79,7 +79,8 @@ def unit(
             settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable, phase=settings.phase
         )
     lo_w, lo_code, hi_w, hi_code = _own_box(settings, health)
-    hold_w = _held(settings, snapshot.utc_s) if intent is not None else None
+    holds = intent is not None and settings.override.hold_power_w is not None
+    hold_w = _held(settings, snapshot.utc_s) if holds else None
     wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code
     if hold_w is not None:
         wish_lo_w = wish_hi_w = _settable_w(hold_w, lo_w, hi_w, settings.capabilities)

@@ -27,7 +27,8 @@ def reasons(units: Sequence[Unit], steered: Steered, wanted_w: float) -> list[tu
     been asked.
     """
     given_w = steered.powers_w
-    found: list[list[Reason]] = [_standing(u) for u in units]
+    # What keeps a unit out or fixed altogether is said whether or not the unit is missed now.
+    found = [[Reason(u.lo_code, phase=u.for_phase)] if u.lo_w == u.hi_w else [] for u in units]
     extra_w = sum(given_w) - wanted_w
     if any(steered.relief_w):
         extra_w -= _relief(units, steered, wanted_w, found)
@@ -40,11 +41,6 @@ def reasons(units: Sequence[Unit], steered: Steered, wanted_w: float) -> list[tu
 
 
 _OF_PHASE = (ReasonCode.PHASE_LIMIT, ReasonCode.UNASSIGNED_WORST_CASE, ReasonCode.RELIEF)
-
-
-def _standing(u: Unit) -> list[Reason]:
-    """What keeps a unit out or fixed altogether, whether or not it is missed now."""
-    return [Reason(u.lo_code, phase=u.for_phase)] if u.lo_w == u.hi_w else []
 
 
 def _relief(units: Sequence[Unit], steered: Steered, wanted_w: float, found: Sequence[list[Reason]]) -> float:
