@@ -133,11 +133,11 @@ async def test_nobody_waits_for_an_address_that_does_not_answer() -> None:
         began_s = time.monotonic()
         for _ in range(10 * MOST_WAITING):
             webhook.alarm(RISEN, NAMES)
-        assert time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s < 5.0  # a wait for the address would be 10 s
         await receiver.heard(1)
         began_s = time.monotonic()
         await webhook.stop()
-        assert time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s < 5.0  # a wait for the address would be 10 s
 
 
 async def test_the_newest_are_kept_when_too_many_wait() -> None:
