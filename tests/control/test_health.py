@@ -112,7 +112,7 @@ def test_a_battery_that_was_never_told_anything_is_not_judged() -> None:
         shown = seen("m1", -1500.0, time_s=float(second), readback_w=-1500.0)
         health = judge(health, SETTINGS, shown, float(second))
         assert not health.wake
-        assert alarms(health, shown, float(second)) == ()
+        assert alarms(health, shown, float(second)) == []
 
 
 def test_a_battery_that_goes_on_after_being_told_0_w_is_noticed() -> None:
