@@ -137,7 +137,7 @@ def _timestamp(utc_s: float) -> str:
     return local.strftime("%y%m%d%H%M%S") + ("S" if local.dst() else "W")
 
 
-class _Demand:
+class Demand:
     """Energy imported in the running clock quarter, as the mean power it makes over 15 minutes."""
 
     def __init__(self) -> None:
@@ -146,6 +146,7 @@ class _Demand:
         self._demand_w = 0.0
 
     def update(self, utc_s: float, energy_import_wh: float) -> float:
+        """The demand so far of the quarter that `utc_s` lies in."""
         quarter = int(utc_s // QUARTER_S)
         if self._start is None or quarter != self._start[0]:
             self.month_peak_w = max(self.month_peak_w, self._demand_w)
@@ -184,7 +185,7 @@ class P1Server:
         self._random = random.Random(seed)
         self._fault = Fault.NONE
         self._recent: deque[bytes] = deque(maxlen=REPLAYED_TELEGRAMS)
-        self._demand = _Demand()
+        self._demand = Demand()
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._task: asyncio.Task[None] | None = None

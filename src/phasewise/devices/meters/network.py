@@ -1,0 +1,178 @@
+"""What every meter on the network does alike: reconnect, tell new values from old, say what is wrong.
+
+A make's driver gives one connection's payloads and what a payload means; the rest is here.
+"""
+
+import asyncio
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+
+from msgspec import Struct
+
+from phasewise.devices.base import Clock, DeviceBadData, DeviceError, DeviceUnreachable
+from phasewise.model import GridReading
+
+SILENT_S = 15.0
+"""Without new values for this long the connection is opened anew: some devices go on with a connection that
+is dead, or repeat what they last measured, until somebody connects again."""
+SILENT_CADENCES = 3.5
+"""A slow meter may miss two updates before its connection is given up."""
+RETRY_MIN_S = 1.0
+RETRY_MAX_S = 30.0
+"""Pause before the next attempt: doubled each time, so that a device is not flooded while it starts."""
+MOST_POWER_W = 100_000.0
+MOST_CURRENT_A = 1_000.0
+MOST_VOLTAGE_V = 500.0
+MOST_ENERGY_KWH = 1e9
+"""More can't be true at a home's connection, as with a P1 meter; whether less is plausible at this one, the
+engine judges."""
+
+Values = Mapping[str, object]
+
+
+class Payload(Struct, frozen=True):
+    """What a device sent, not yet understood."""
+
+    content: bytes
+    received_s: float
+    """Monotonic time at which it was complete."""
+
+
+class NetworkMeter(ABC):
+    """A `MeterDriver`, but for `options_model` and `from_options`."""
+
+    def __init__(self, where: str, clock: Clock, *, silent_s: float = SILENT_S) -> None:
+        """`where`: the device, as the user knows it."""
+        self._where = where
+        self._clock = clock
+        self._silent_s = silent_s
+        self._closed = asyncio.Event()
+        self._rejected = 0
+        self._came = "nothing came"
+        self._last_id: int | None = None
+        self._status: str | None = f"Connecting to the meter at {where}."
+
+    @abstractmethod
+    def _payloads(self) -> AsyncGenerator[Payload, None]:
+        """Connect, and give what comes until `_hang_up`. Raises DeviceError, a whole sentence."""
+
+    @abstractmethod
+    def _understand(self, payload: Payload) -> GridReading | None:
+        """What it means, with a `content_id`; None for what is no measurement. Raises DeviceBadData."""
+
+    @abstractmethod
+    async def _hang_up(self) -> None:
+        """End the connection, if there is one: `_payloads` then ends. Idempotent."""
+
+    @property
+    def status(self) -> str | None:
+        """None while all is well, else a sentence: what was tried, what came back, what is next."""
+        return self._status
+
+    @property
+    def rejected(self) -> int:
+        """How many payloads were thrown away so far: not understood, or impossible."""
+        return self._rejected
+
+    async def close(self) -> None:
+        """Give up the connection; `readings` then ends. Idempotent."""
+        self._closed.set()
+        await self._hang_up()
+
+    async def readings(self) -> AsyncGenerator[GridReading, None]:
+        """Every reading with new content. Ends only after `close`."""
+        retry_s = RETRY_MIN_S
+        while not self._closed.is_set():
+            try:
+                async with aclosing(self._of_one_connection()) as readings:
+                    async for reading in readings:
+                        retry_s = RETRY_MIN_S
+                        yield reading
+            except DeviceError as error:
+                self._status = f"{error} Next attempt in {retry_s:g} s."
+            if self._closed.is_set():
+                return
+            await self._clock.sleep(retry_s)
+            retry_s = min(2.0 * retry_s, RETRY_MAX_S)
+
+    async def _of_one_connection(self) -> AsyncGenerator[GridReading, None]:
+        loop = asyncio.get_running_loop()
+        limit_s, last_s, is_first = self._silent_s, None, True
+        async with aclosing(self._payloads()) as payloads:
+            while not self._closed.is_set():
+                self._came = "nothing came"
+                try:
+                    async with asyncio.timeout(limit_s):
+                        reading = await self._next_new(payloads, hold_back=is_first)
+                except TimeoutError as error:
+                    raise DeviceUnreachable(
+                        f"The meter at {self._where} sent no new values for {limit_s:g} s: {self._came}."
+                    ) from error
+                if reading is None:
+                    return
+                is_first = False
+                if last_s is not None:
+                    limit_s = max(self._silent_s, SILENT_CADENCES * (loop.time() - last_s))
+                last_s = loop.time()
+                self._status = None
+                yield reading
+
+    async def _next_new(self, payloads: AsyncIterator[Payload], *, hold_back: bool) -> GridReading | None:
+        """The next reading that says something new; None at the end.
+
+        What comes first on a connection may have been measured long ago: it is held back until it changes.
+        """
+        async for payload in payloads:
+            try:
+                reading = self._understand(payload)
+            except DeviceBadData as error:
+                self._rejected += 1
+                self._came = f"the last values were rejected, {error}"
+                self._status = f"Values of the meter at {self._where} were rejected: {error}."
+                continue
+            if reading is None:
+                continue
+            is_new = reading.content_id != self._last_id
+            self._last_id = reading.content_id
+            if is_new and not hold_back:
+                return reading
+            hold_back = False
+            self._came = "it repeats the same values"
+        return None
+
+
+def parse_object(content: bytes) -> Values:
+    """A JSON object. Raises DeviceBadData."""
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DeviceBadData(f"{brief(content)} is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise DeviceBadData(f"{brief(content)} is not a JSON object")
+    return parsed
+
+
+def quantity(values: Values, key: str, most: float) -> float | None:
+    """A number of that magnitude at most, None where there is none. Raises DeviceBadData."""
+    value = values.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DeviceBadData(f"{key} is {brief(value)}, not a number")
+    if not abs(value) <= most:  # so that NaN is refused, too
+        raise DeviceBadData(f"{key} of {brief(value)} can't be true")
+    return float(value)
+
+
+def magnitude(value: float | None) -> float | None:
+    """Without its sign."""
+    return None if value is None else math.fabs(value)
+
+
+def brief(value: object) -> str:
+    """As much of it as fits a sentence."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
