@@ -95,7 +95,7 @@ test("a battery that can't be reached is said before there is an alarm", () => {
 });
 
 test("a full stop is said", () => {
-  const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"], goal: null };
+  const strategy = { selected: "full-stop", executing: "full-stop", available: ["full-stop"], goal: null, why: null };
   expect(summary(home({ strategy }))).toMatchObject({
     level: "info",
     title: expect.stringContaining("Full stop"),

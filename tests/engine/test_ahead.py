@@ -90,6 +90,7 @@ def test_by_plan_the_steps_say_what_the_batteries_will_do() -> None:
     found = ahead(snapshot, settings("dynamic", dynamic=options), MEMORY)
     assert found.plan[0].start == found.time
     assert found.plan[-1].end == found.prices[-1].end
+    assert found.soc_pct == 50.0
     for before, after in pairwise(found.plan):
         assert before.end == after.start
     at = {step.start: step for step in found.plan}

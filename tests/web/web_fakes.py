@@ -170,6 +170,7 @@ class FakeControls:
             time=start,
             prices=(PriceAhead(start, end, 0.21, -0.01, "pv"), PriceAhead(start, end, 0.31, 0.1, None)),
             plan=(PlanStep(start, end, "idle", 0.0, 55.5),),
+            soc_pct=54.0,
             windows=(DayPart(start, end, "charge"),),
             pv_forecast=(Expected(start, end, 2400.0),),
             load_forecast=(),

@@ -1,9 +1,10 @@
 /** What the strategies are called, what they do, and how prices, plan and windows are drawn. */
 
 import type { Series, Shade } from "./chart";
-import { gridWord, isZero, number, power, price, timeOfDay } from "./format";
+import { isZero, number, power, price, timeOfDay } from "./format";
 import { t } from "./i18n";
-import type { StrategyState } from "./state";
+import type { Json, Path, Schema } from "./settings";
+import type { StrategyState, SystemState } from "./state";
 
 export const FULL_STOP = "full-stop";
 
@@ -20,14 +21,48 @@ export function title(name: string): string {
 export function describe(name: string, targetW: number): string {
   const sentence = t.strategy.sentences[name] ?? "";
   if (name !== "self-consumption" || isZero(targetW)) return sentence;
-  return `${sentence} ${t.strategy.aims(gridWord(targetW), power(targetW))}`;
+  const aim = targetW > 0 ? t.strategy.aimsImport(power(targetW)) : t.strategy.aimsExport(power(targetW));
+  return `${sentence} ${aim}`;
 }
 
-/** What runs instead of what was selected, as a sentence; null when both are the same. */
-export function running({ selected, executing }: StrategyState): string | null {
+/** What runs instead of what was selected, and why, as a sentence; null when both are the same. */
+export function running({ selected, executing, why }: StrategyState): string | null {
   if (executing === selected) return null;
-  return executing === SAFE ? t.strategy.safe : t.strategy.runs(title(executing));
+  if (executing === SAFE) return t.strategy.safe;
+  const name = title(executing);
+  switch (why) {
+    case "load":
+      return t.strategy.runsLoad(name);
+    case "time":
+      return t.strategy.runsTime(name);
+    case "price":
+      return t.strategy.runsPrice(name);
+    case "no-price":
+      return t.strategy.runsNoPrice(name);
+    case "handed-over":
+      return WITH_GOAL.has(selected) ? t.strategy.runsGoal(name) : t.strategy.runsHandedOver(name, title(selected));
+    default:
+      return t.strategy.runs(name);
+  }
 }
+
+/** Those that hand over when their goal is reached. */
+const WITH_GOAL = new Set(["charge", "sell"]);
+
+/** Where the settings of a strategy are: a section, or keys of `control` that others share. */
+export function settingsOf(name: string, schema: Schema): { path: Path; keys: string[] | null } | null {
+  const own = schema.properties?.["control"]?.properties?.[name];
+  if (own?.type === "object") return { path: ["control", name], keys: null };
+  const keys = SHARED[name];
+  return keys === undefined ? null : { path: ["control"], keys };
+}
+
+const SHARED: Record<string, string[]> = {
+  "self-consumption": ["target_grid_w", "regulate"],
+  "charge-pv": ["target_grid_w", "regulate"],
+  "zero-import": ["target_grid_w", "regulate"],
+  "full-stop": ["relief_in_full_stop"],
+};
 
 export type Mark = "charge" | "discharge" | "pv" | null;
 
@@ -62,6 +97,8 @@ export interface Outlook {
   time: string;
   prices: PriceInterval[];
   plan: PlanInterval[];
+  /** Of all batteries together, now. */
+  soc_pct: number | null;
   windows: WindowInterval[];
   pv_forecast: PowerInterval[];
   load_forecast: PowerInterval[];
@@ -77,16 +114,19 @@ export interface Drawing {
 }
 
 /** Prices as steps coloured by what they are good for, and the planned charge of the batteries beside them. */
-export function pricesDrawn({ prices, plan }: Outlook): Drawing {
+export function pricesDrawn({ prices, plan, soc_pct }: Outlook): Drawing {
   const last = prices.at(-1);
   if (last === undefined) return { times: [], series: [] };
-  const times = [...prices.map((one) => seconds(one.start)), seconds(last.end)];
-  const inCents = (eurKwh: number): number => eurKwh * 100;
+  const borders = [...prices.map((one) => seconds(one.start)), seconds(last.end)];
+  const times = [...new Set([...borders, ...plan.flatMap(({ start, end }) => [seconds(start), seconds(end)])])];
+  times.sort((a, b) => a - b);
+  const inCents = (key: "buy_eur_kwh" | "sell_eur_kwh"): (number | null)[] =>
+    held(times, prices).map((one) => (one === null ? null : one[key] * 100));
   const format = (value: number | null): string => price(value === null ? null : value / 100);
   const series: Series[] = [
     {
       label: t.strategy.price,
-      values: [...prices.map((one) => inCents(one.buy_eur_kwh)), inCents(last.buy_eur_kwh)],
+      values: inCents("buy_eur_kwh"),
       colour: "ink-2",
       shape: "step",
       format,
@@ -96,17 +136,16 @@ export function pricesDrawn({ prices, plan }: Outlook): Drawing {
   if (separate)
     series.push({
       label: t.strategy.sellPrice,
-      values: [...prices.map((one) => inCents(one.sell_eur_kwh)), inCents(last.sell_eur_kwh)],
+      values: inCents("sell_eur_kwh"),
       colour: "export",
       shape: "step",
       dashed: true,
       format,
     });
-  const socs = new Map(plan.map((one) => [seconds(one.end), one.soc_pct]));
   if (plan.length > 0)
     series.push({
       label: t.strategy.soc,
-      values: between(times, socs),
+      values: plannedSoc(times, plan, soc_pct),
       colour: "battery",
       scale: "right",
       format: (value) => (value === null ? "–" : `${number(value)} %`),
@@ -114,26 +153,47 @@ export function pricesDrawn({ prices, plan }: Outlook): Drawing {
   return { times, series };
 }
 
-/** The planned charge at the borders of prices: plans are in quarters of an hour, prices may be in hours. */
-function between(times: number[], known: Map<number, number | null>): (number | null)[] {
-  return times.map((at) => known.get(at) ?? null);
+/** At each time the interval that it lies in; at the end of the last one, that. */
+function held<T extends Interval>(times: number[], intervals: T[]): (T | null)[] {
+  const last = intervals.at(-1);
+  return times.map((at) => {
+    if (last !== undefined && at === seconds(last.end)) return last;
+    return intervals.find((one) => seconds(one.start) <= at && at < seconds(one.end)) ?? null;
+  });
 }
 
-/** What is worth shading: storing the sun is what happens all the time otherwise. */
-export type Shaded = "charge" | "discharge";
+/** The planned charge at every time of the plan, from what is stored now; evenly within an interval. */
+export function plannedSoc(times: number[], plan: PlanInterval[], nowPct: number | null): (number | null)[] {
+  const first = plan[0];
+  if (first === undefined) return times.map(() => null);
+  const points = [
+    { at: seconds(first.start), pct: nowPct },
+    ...plan.map((one) => ({ at: seconds(one.end), pct: one.soc_pct })),
+  ];
+  return times.map((at) => {
+    const next = points.findIndex((point) => point.at >= at);
+    const [from, to] = [points[next - 1], points[next]];
+    if (to === undefined || to.at === at) return to?.pct ?? null;
+    if (from === undefined || from.pct === null || to.pct === null) return null;
+    return from.pct + ((to.pct - from.pct) * (at - from.at)) / (to.at - from.at);
+  });
+}
 
-const COLOURS: Record<Shaded, Shade["colour"]> = { charge: "battery", discharge: "import" };
+export type Shaded = Exclude<Mark, null>;
 
-/** The word of a mark, as in the legend below the chart. */
-export function markWord(mark: Shaded): string {
-  return { charge: t.strategy.cheap, discharge: t.strategy.dear }[mark];
+const COLOURS: Record<Shaded, Shade["colour"]> = { charge: "battery", pv: "pv", discharge: "import" };
+
+/** The word of a mark, as in the legend below the chart; a plan does it, a price is good for it. */
+export function markWord(mark: Shaded, planned: boolean): string {
+  const words = planned ? t.strategy.planned : t.strategy.goodFor;
+  return words[mark];
 }
 
 /** Stretches of marked prices, those that touch as one. */
 export function priceShades(prices: PriceInterval[]): (Shade & { mark: Shaded })[] {
   const shades: (Shade & { mark: Shaded })[] = [];
   for (const { start, end, mark } of prices) {
-    if (mark !== "charge" && mark !== "discharge") continue;
+    if (mark === null) continue;
     const before = shades.at(-1);
     if (before !== undefined && before.mark === mark && before.to === seconds(start)) before.to = seconds(end);
     else shades.push({ mark, from: seconds(start), to: seconds(end), colour: colourOf(mark) });
@@ -158,54 +218,44 @@ export function pricesSummary(prices: PriceInterval[]): string {
   );
 }
 
-/** What is expected of sun and house, in W over time. */
-export function expectedDrawn({ pv_forecast, load_forecast }: Outlook): Drawing {
-  const at = [...pv_forecast, ...load_forecast].map((one) => seconds(one.start));
+/** What is expected of sun and house, and planned for the batteries (charging positive), in W over time. */
+export function expectedDrawn({ pv_forecast, load_forecast, plan }: Outlook): Drawing {
+  const at = [...pv_forecast, ...load_forecast, ...plan].flatMap(({ start, end }) => [seconds(start), seconds(end)]);
   const times = [...new Set(at)].sort((a, b) => a - b);
-  const on = (intervals: PowerInterval[]): (number | null)[] => {
-    const known = new Map(intervals.map((one) => [seconds(one.start), one.power_w]));
-    return times.map((time) => known.get(time) ?? null);
-  };
+  const on = (intervals: PowerInterval[]): (number | null)[] =>
+    held(times, intervals).map((one) => one?.power_w ?? null);
   const series: Series[] = [];
   if (pv_forecast.length > 0)
     series.push({ label: t.strategy.pvForecast, values: on(pv_forecast), colour: "pv", shape: "step", filled: true, format: power });
   if (load_forecast.length > 0)
     series.push({ label: t.strategy.loadForecast, values: on(load_forecast), colour: "house", shape: "step", format: power });
+  if (plan.length > 0)
+    series.push({ label: t.strategy.planPower, values: on(plan), colour: "battery", shape: "step", filled: true, format: batteryPower });
   return { times, series };
 }
 
-export interface Stretch {
-  name: string;
-  from: string;
-  to: string;
-  /** Shares of the day, 0 to 1. */
-  begins: number;
-  lasts: number;
-  now: boolean;
+function batteryPower(w: number | null): string {
+  if (w === null || isZero(w)) return power(w);
+  return w > 0 ? t.strategy.charging(power(w)) : t.strategy.discharging(power(w));
 }
 
-/** The windows of a local day as shares of it; a day of 23 or 25 hours too. */
-export function windowsDrawn(windows: WindowInterval[], now: number): Stretch[] {
-  const [first, last] = [windows[0], windows.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const [begin, end] = [seconds(first.start), seconds(last.end)];
-  return windows.map((one) => {
-    const [from, to] = [seconds(one.start), seconds(one.end)];
-    return {
-      name: title(one.strategy),
-      from: timeOfDay(new Date(one.start)),
-      to: timeOfDay(new Date(one.end)),
-      begins: (from - begin) / (end - begin),
-      lasts: (to - from) / (end - begin),
-      now: from <= now && now < to,
-    };
-  });
+/** A limit in W; null: not known, "none": there is none. */
+export type Limit = number | null | "none";
+
+export interface LimitRow {
+  /** Of a phase; null: the whole home. */
+  name: string | null;
+  importW: Limit;
+  exportW: Limit;
 }
 
-/** Where now is in a day of windows, 0 to 1; null outside. */
-export function nowShare(windows: WindowInterval[], now: number): number | null {
-  const [first, last] = [windows[0], windows.at(-1)];
-  if (first === undefined || last === undefined) return null;
-  const [begin, end] = [seconds(first.start), seconds(last.end)];
-  return now >= begin && now < end ? (now - begin) / (end - begin) : null;
+/** What every strategy stays inside. `peak`: what the settings say of the home; null while they are not known. */
+export function limitsOf(home: SystemState, peak: readonly [Json | undefined, Json | undefined] | null): LimitRow[] {
+  const given = (value: Json | undefined): Limit => (typeof value === "number" ? value : "none");
+  const total = { name: null, importW: peak && given(peak[0]), exportW: peak && given(peak[1]) };
+  const phases = home.protection.active ? Object.entries(home.grid.phases) : [];
+  return [
+    total,
+    ...phases.map(([name, { limit_hi_w, limit_lo_w }]) => ({ name, importW: limit_hi_w, exportW: limit_lo_w })),
+  ];
 }

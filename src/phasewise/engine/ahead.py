@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control.plan import Mark, PairOptions, PlannedInterval, pairs, plan
-from phasewise.control.strategies.goals import stock
+from phasewise.control.strategies.goals import Stock, stock
 from phasewise.control.strategies.planned import SELL, means_w, storage_of
 from phasewise.control.strategies.windows import window_at
 from phasewise.model import Settings, Snapshot
@@ -82,6 +82,8 @@ class Ahead(Struct, frozen=True):
     prices: tuple[PriceAhead, ...]
     plan: tuple[PlanStep, ...]
     """Empty unless `dynamic` goes by a plan."""
+    soc_pct: float | None
+    """Of all batteries together, now; None where nobody knows."""
     windows: tuple[DayPart, ...]
     """The local day from midnight to midnight; empty unless `timed` is selected."""
     pv_forecast: tuple[Expected, ...]
@@ -92,10 +94,12 @@ class Ahead(Struct, frozen=True):
 def ahead(snapshot: Snapshot, settings: Settings, memory: Memory) -> Ahead:
     """Everything that is known, as of the moment of `snapshot`."""
     planned = _planned(snapshot, settings, memory) if _by_plan(settings) else ()
+    held = stock(snapshot, settings, memory)
     return Ahead(
         time=iso(snapshot.utc_s),
         prices=_prices(snapshot, settings, planned),
-        plan=_steps(planned, snapshot, settings, memory),
+        plan=_steps(planned, held),
+        soc_pct=None if held is None else round(held.soc_pct, 1),
         windows=tuple(_day_parts(snapshot.utc_s, settings)),
         pv_forecast=_expected(snapshot.forecast),
         load_forecast=_expected(snapshot.load_forecast),
@@ -136,10 +140,7 @@ def _planned(snapshot: Snapshot, settings: Settings, memory: Memory) -> tuple[Pl
     return plan(coming, storage, net_load_w, wear_eur_kwh=options.min_spread_eur_kwh).intervals
 
 
-def _steps(
-    planned: tuple[PlannedInterval, ...], snapshot: Snapshot, settings: Settings, memory: Memory
-) -> tuple[PlanStep, ...]:
-    held = stock(snapshot, settings, memory)
+def _steps(planned: tuple[PlannedInterval, ...], held: Stock | None) -> tuple[PlanStep, ...]:
     if held is None or not held.capacity_wh:
         return ()
     floor_pct = held.soc_pct - held.available_pct

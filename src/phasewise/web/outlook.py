@@ -72,6 +72,8 @@ class Ahead(_Wire):
     prices: tuple[PriceAhead, ...]
     plan: tuple[PlanStep, ...]
     """Empty unless `dynamic` goes by a plan."""
+    soc_pct: float | None
+    """Of all batteries together, now: where the plan begins; null where nobody knows."""
     windows: tuple[DayPart, ...]
     """The local day from midnight to midnight, without gaps; empty unless `timed` is selected."""
     pv_forecast: tuple[Expected, ...]
