@@ -18,6 +18,7 @@ from msgspec import Struct
 from yarl import URL
 
 from phasewise.devices.base import DeviceBadData, DeviceError, DeviceRefused, DeviceUnreachable
+from phasewise.devices.meters.network import reason_of
 
 CONNECT_TIMEOUT_S = 5.0
 """A device on the local network answers within milliseconds, or not at all."""
@@ -165,12 +166,3 @@ async def _ask_for_token(session: aiohttp.ClientSession, shown: bytes) -> str | 
                 f"Asked for a token, {answer.url.origin()} answered without one: {said[:200]}."
             )
         return found.group()
-
-
-def reason_of(error: Exception) -> str:
-    """What came back, in few words."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return error.os_error.strerror
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

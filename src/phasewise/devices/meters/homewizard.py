@@ -20,7 +20,7 @@ from phasewise.devices.base import (
     FileOfConfiguration,
 )
 from phasewise.devices.meters.homewizard_values import measured, reading_of_version_1, reading_of_version_2
-from phasewise.devices.meters.network import SILENT_S, NetworkMeter, Payload, brief, parse_object
+from phasewise.devices.meters.network import SILENT_S, NetworkMeter, Payload, brief, parse_object, reason_of
 from phasewise.model import GridReading
 
 POLL_S = 1.0
@@ -92,7 +92,7 @@ class HomeWizardMeter(NetworkMeter):
         except (aiohttp.ClientError, OSError) as error:
             if not self._closed.is_set():
                 raise DeviceUnreachable(
-                    f"Could not reach the meter at {self._where}: {homewizard.reason_of(error)}."
+                    f"Could not reach the meter at {self._where}: {reason_of(error)}."
                 ) from error
         finally:
             self._session = None

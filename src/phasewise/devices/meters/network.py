@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 
+import aiohttp
 from msgspec import Struct
 
 from phasewise.devices.base import Clock, DeviceBadData, DeviceError, DeviceUnreachable
@@ -176,3 +177,12 @@ def brief(value: object) -> str:
     """As much of it as fits a sentence."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def reason_of(error: Exception) -> str:
+    """What came back, in few words."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return error.os_error.strerror
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
