@@ -53,6 +53,7 @@ from phasewise.engine.live import Live
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeter
 from phasewise.integrations.mqtt import Mqtt
+from phasewise.integrations.systemd import Systemd
 from phasewise.integrations.webhook import Webhook
 from phasewise.model import Alarm, AlarmCode, Assignment, Override, Settings, Severity
 from phasewise.registry import Plugins
@@ -114,6 +115,7 @@ class Application:
         )
         self.chronicle.follow(self.engine, keep_days=lambda: self._config.history.keep_days)
         self.webhook = Webhook()
+        self._systemd = Systemd()
         self.mqtt = Mqtt(self, self.chronicle.past.energy_totals)
         self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
@@ -140,11 +142,13 @@ class Application:
         await self._follow_submeters(self._config)
         watching = asyncio.create_task(self._watch(), name="configuration")
         log.info("running", dashboard=self.server.url, configuration=str(self._path))
+        self._systemd.ready(self.engine.is_alive)
         if ready is not None:
             ready(self.server.url)
         try:
             await self._stopping.wait()
         finally:
+            self._systemd.stopping()
             watching.cancel()
             await self.engine.stop()
             await self.chronicle.stop()
@@ -153,6 +157,7 @@ class Application:
             self.live.close()
             await self.desk.close()
             await self.server.stop()
+            self._systemd.end()
             log.info("stopped")
 
     def stop(self) -> None:

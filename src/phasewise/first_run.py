@@ -15,6 +15,7 @@ from phasewise.app import Application
 from phasewise.config import NotWritableError, read_token, write_new
 from phasewise.config.api_token import LOCAL_HOSTS
 from phasewise.drivers import Tryout
+from phasewise.integrations.systemd import Systemd
 from phasewise.registry import Plugins
 from phasewise.setup import Mode, SetupDesk
 from phasewise.web import Access, WebServer, create_app
@@ -72,6 +73,8 @@ class FirstRun:
         await self.server.start()
         self._say(f"There is no file {self._path} yet: set-up makes it. Open {self.server.url}")
         log.info("set-up", dashboard=self.server.url, configuration=str(self._path))
+        systemd = Systemd()
+        systemd.ready(lambda: True)  # nothing is controlled yet: that this loop goes round is all there is
         ends = [asyncio.create_task(self._stopping.wait()), asyncio.create_task(self.desk.written.wait())]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +83,7 @@ class FirstRun:
                 end.cancel()
             await self.desk.close()
             await self.server.stop()
+            systemd.end()
         return not self._stopping.is_set()
 
     @property

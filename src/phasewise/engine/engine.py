@@ -52,6 +52,8 @@ TICK_S = 1.0
 """Timers and a lost meter are looked at this often while no telegram comes."""
 QUIET_S = 1.5
 """So long without a decision means that no telegram came: a 1 s meter with jitter stays below it."""
+HANGS_S = 10.0
+"""Nothing in the control loop takes nearly as long."""
 RELEASE_DEADLINE_S = 3.0
 """Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
 UNREACHABLE_ALARM_S = 10.0
@@ -104,6 +106,7 @@ class Engine:
         self._decisions = 0
         self._decide_seconds = 0.0
         self._decided_s = float("-inf")
+        self._ticked_s = clock.now_s()
         self._book = AlarmBook(self._alarm_changed)
         self.alarm_listeners: list[Callable[[Standing], None]] = []
         """Hear of each alarm as it rises and as it ends."""
@@ -209,7 +212,8 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK_S)
-            if self._clock.now_s() - self._decided_s >= QUIET_S:
+            self._ticked_s = self._clock.now_s()
+            if self._ticked_s - self._decided_s >= QUIET_S:
                 self._cycle(grid_is_new=False)
             if self._keeper.is_due(self._memory.quarter, self._clock.now_s()):
                 self._keeping = asyncio.create_task(self._keeper.save(self._memory.quarter), name="keep")
@@ -406,13 +410,17 @@ class Engine:
             decide_seconds_sum=self._decide_seconds,
         )
 
+    def is_alive(self) -> bool:
+        """Whether the control loop goes round: a dead meter, or a decision that fails, is no hang."""
+        return self._clock.now_s() - max(self._ticked_s, self._decided_s) <= HANGS_S
+
     def health(self) -> Health:
         """Whether decisions are made, and on a meter that is alive."""
         now_s = self._clock.now_s()
         age_s = now_s - self._decided_s
         if age_s == float("inf"):
             return Health(ok=False, detail="no decision yet", last_decision_age_s=None)
-        if age_s > 10 * TICK_S:
+        if age_s > HANGS_S:
             detail = f"the last decision is {age_s:.0f} s old: the control loop hangs"
             return Health(ok=False, detail=detail, last_decision_age_s=age_s)
         state = self.live.current
