@@ -12,6 +12,7 @@ export const shell: typeof English = {
   },
   navigation: "Ansichten",
   skip: "Zum Inhalt",
+  notLoaded: "Dieser Teil der Seite konnte nicht geladen werden. Vielleicht wurde Phasewise erneuert oder ist nicht erreichbar.",
   liveAt: "Live,",
   lastSeen: "Zuletzt gesehen",
   connecting: "Verbindung zu Phasewise wird hergestellt…",

@@ -13,6 +13,7 @@ export const shell = {
   },
   navigation: "Views",
   skip: "Skip to the content",
+  notLoaded: "This part of the page could not be loaded. It may be that Phasewise was updated, or can't be reached.",
   liveAt: "Live,",
   lastSeen: "Last seen",
   connecting: "Connecting to Phasewise…",

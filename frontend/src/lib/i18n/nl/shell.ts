@@ -12,6 +12,7 @@ export const shell: typeof English = {
   },
   navigation: "Onderdelen",
   skip: "Naar de inhoud",
+  notLoaded: "Dit deel van de pagina kon niet worden geladen. Misschien is Phasewise vernieuwd, of niet bereikbaar.",
   liveAt: "Live,",
   lastSeen: "Laatst gezien",
   connecting: "Verbinden met Phasewise…",
