@@ -10,8 +10,8 @@ test("an override is said with its direction and its end", () => {
     overrideText(battery("m1", { override: { hold: { power_w, until } } }), NOW);
   expect(overrideText(battery("m1"), NOW)).toBeNull();
   expect(overrideText(battery("m1", { override: "out-of-service" }), NOW)).toContain("Out of service");
-  expect(hold(-400, null)).toBe("You hold it at discharging with 400 W");
-  expect(hold(400, "2026-06-21T18:00:00Z")).toMatch(/^You hold it at charging with 400 W, until \d\d:00$/);
+  expect(hold(-400, null)).toBe("Held by you: discharging with 400 W");
+  expect(hold(400, "2026-06-21T18:00:00Z")).toMatch(/^Held by you: charging with 400 W, until \d\d:00$/);
 });
 
 test("a hold is sent charging positive, with its end as a moment", () => {

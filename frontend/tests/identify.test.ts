@@ -115,5 +115,5 @@ test("until there are enough steps it is said how many are missing", () => {
 });
 
 test("a step has a direction", () => {
-  expect([signed(1970), signed(-620), signed(0.2)]).toEqual(["+1.97 kW", "\u2212620 W", "0 W"]);
+  expect([signed(1970), signed(-620), signed(0.2)]).toEqual(["+1,970", "\u2212620", "0"]);
 });

@@ -1,8 +1,17 @@
 /** What there is to say of one battery, and what the user may decide for it. */
 
+import { send } from "./api";
 import { duration, isZero, power, since } from "./format";
+import { THREE_PHASE, UNASSIGNED } from "./home";
 import { t } from "./i18n";
+import { firstAssignment } from "./protection";
 import type { BatteryState, SystemState } from "./state";
+
+/** Of one day. */
+export interface Energy {
+  charged_wh: number;
+  discharged_wh: number;
+}
 
 /** What a battery was told last, in words. */
 export function told(w: number | null): string {
@@ -61,4 +70,53 @@ export function dateField(iso: string): string {
   const moment = new Date(iso);
   const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, "2026-01-01T00:00".length);
+}
+
+/** What another assignment would mean: said while it is chosen and not saved yet. Nothing for the present one. */
+export function meaning(home: SystemState, battery: BatteryState, choice: string): string[] {
+  const words = t.batteries.phase.means;
+  if (choice === battery.phase) return [];
+  if (choice === UNASSIGNED) return [withoutPhase(home, battery)];
+  if (choice === THREE_PHASE) return [words.threePhase, firstAssignment(home, battery) ?? ""].filter(Boolean);
+  const on = home.protection.enabled ? words.helps(choice) : words.counts(choice);
+  return [on, firstAssignment(home, battery) ?? ""].filter(Boolean);
+}
+
+function withoutPhase(home: SystemState, battery: BatteryState): string {
+  const words = t.batteries.phase.means;
+  const { enabled, unassigned } = home.protection;
+  if (!enabled) return words.nowhere;
+  const others = home.batteries.some(({ id, phase }) => id !== battery.id && phase !== UNASSIGNED);
+  if (!others) return words.last;
+  return unassigned === "worst-case" ? words.safeOnly : words.unprotected;
+}
+
+/** The limits of a battery that its owner may narrow. */
+export const LIMITS = ["max_charge_w", "max_discharge_w", "min_soc_pct", "max_soc_pct"] as const;
+export type Limit = (typeof LIMITS)[number];
+
+export interface SettingsChange {
+  path: string[];
+  value: unknown;
+}
+
+/** What became of it; `errors` by the last name of the path that was changed, `problem` where none fits. */
+export type Saved =
+  { ok: true; note: string | null } | { ok: false; problem: string | null; errors: Partial<Record<string, string>> };
+
+interface Refusal {
+  errors?: { path: (string | number)[]; message: string; allowed?: string | null }[];
+}
+
+/** Write settings of batteries into the file, all or none. */
+export async function saveSettings(changes: SettingsChange[]): Promise<Saved> {
+  const answer = await send<{ detail: string | null } | null>("PATCH", "api/v1/settings", { changes });
+  if (answer.ok) return { ok: true, note: answer.body?.detail ?? null };
+  const asked = changes.map(({ path }) => path.at(-1));
+  const said = ((answer.body as Refusal | null)?.errors ?? []).flatMap(({ path, message, allowed }) => {
+    const key = path.find((part): part is string => typeof part === "string" && asked.includes(part));
+    return key === undefined ? [] : [[key, allowed ? t.batteries.details.allowed(message, allowed) : message]];
+  });
+  const problem = said.length === 0 ? t.common.notChanged(answer.problem) : null;
+  return { ok: false, problem, errors: Object.fromEntries(said) as Partial<Record<string, string>> };
 }

@@ -144,10 +144,11 @@ export function fewSteps({ steps }: IdentifyState): string | null {
   return t.batteries.identify.confidenceLater(number(LEAST_STEPS), number(steps));
 }
 
-/** "+1.97 kW", "−620 W": a step has a direction. */
+/** "+1,970", "−620": a step has a direction. In watts, as the caption of the table says. */
 export function signed(w: number): string {
-  if (isZero(w)) return power(w);
-  return `${w > 0 ? "+" : "\u2212"}${power(w)}`;
+  const text = number(Math.abs(w));
+  if (isZero(w)) return text;
+  return `${w > 0 ? "+" : "\u2212"}${text}`;
 }
 
 /** Whether there is an answer that the user can accept. */
