@@ -80,3 +80,6 @@ class BatteryReading(Struct, frozen=True):
     capacity_wh: float | None = None
     energy_charged_wh: float | None = None
     energy_discharged_wh: float | None = None
+    told_phase: str | None = None
+    """The phase that was set for it where the reading comes from: L1, L2 or L3; None where none was. Only
+    compared with the configured one, never used."""
