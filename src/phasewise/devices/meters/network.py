@@ -9,18 +9,23 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-import aiohttp
 from msgspec import Struct
 
 from phasewise.devices.base import Clock, DeviceBadData, DeviceError, DeviceUnreachable
 from phasewise.model import GridReading
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SILENT_S = 15.0
 """Without new values for this long the connection is opened anew: some devices go on with a connection that
 is dead, or repeat what they last measured, until somebody connects again."""
 SILENT_CADENCES = 3.5
 """A slow meter may miss two updates before its connection is given up."""
+ANSWER_TIMEOUT_S = 5.0
+"""On the local network an answer takes milliseconds, over poor Wi-Fi a second or two."""
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 30.0
 """Pause before the next attempt: doubled each time, so that a device is not flooded while it starts."""
@@ -40,6 +45,8 @@ class Payload(Struct, frozen=True):
     content: bytes
     received_s: float
     """Monotonic time at which it was complete."""
+    update: int = 0
+    """Differs where equal content is known to be measured anew."""
 
 
 class NetworkMeter(ABC):
@@ -52,21 +59,18 @@ class NetworkMeter(ABC):
         self._silent_s = silent_s
         self._closed = asyncio.Event()
         self._rejected = 0
+        self._session: aiohttp.ClientSession | None = None
         self._came = "nothing came"
         self._last_id: int | None = None
         self._status: str | None = f"Connecting to the meter at {where}."
 
     @abstractmethod
-    def _payloads(self) -> AsyncGenerator[Payload, None]:
-        """Connect, and give what comes until `_hang_up`. Raises DeviceError, a whole sentence."""
+    def _talk(self, session: "aiohttp.ClientSession") -> AsyncGenerator[Payload, None]:
+        """Connect, and give what comes until the session is closed. Raises DeviceError, a whole sentence."""
 
     @abstractmethod
     def _understand(self, payload: Payload) -> GridReading | None:
         """What it means, with a `content_id`; None for what is no measurement. Raises DeviceBadData."""
-
-    @abstractmethod
-    async def _hang_up(self) -> None:
-        """End the connection, if there is one: `_payloads` then ends. Idempotent."""
 
     @property
     def status(self) -> str | None:
@@ -81,7 +85,8 @@ class NetworkMeter(ABC):
     async def close(self) -> None:
         """Give up the connection; `readings` then ends. Idempotent."""
         self._closed.set()
-        await self._hang_up()
+        if self._session is not None:
+            await self._session.close()
 
     async def readings(self) -> AsyncGenerator[GridReading, None]:
         """Every reading with new content. Ends only after `close`."""
@@ -98,6 +103,26 @@ class NetworkMeter(ABC):
                 return
             await self._clock.sleep(retry_s)
             retry_s = min(2.0 * retry_s, RETRY_MAX_S)
+
+    async def _payloads(self) -> AsyncGenerator[Payload, None]:
+        import aiohttp  # noqa: PLC0415 - a daemon without such a meter need not load it
+
+        timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                self._session = session
+                async with aclosing(self._talk(session)) as came:
+                    async for payload in came:
+                        yield payload
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if not self._closed.is_set():
+                raise DeviceUnreachable(
+                    f"Could not reach the meter at {self._where}: {reason_of(error)}."
+                ) from error
+        finally:
+            self._session = None
+        if not self._closed.is_set():
+            raise DeviceUnreachable(f"The meter at {self._where} closed the connection.")
 
     async def _of_one_connection(self) -> AsyncGenerator[GridReading, None]:
         loop = asyncio.get_running_loop()
@@ -183,6 +208,6 @@ def reason_of(error: Exception) -> str:
     """What came back, in few words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return error.os_error.strerror
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    # aiohttp wraps the system's error, whose own text is clearer.
+    inner = getattr(error, "os_error", error)
+    return getattr(inner, "strerror", None) or str(error) or type(error).__name__

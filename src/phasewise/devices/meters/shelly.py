@@ -12,9 +12,8 @@ import zlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-import aiohttp
 from pydantic import field_validator
 
 from phasewise.devices.base import (
@@ -22,12 +21,12 @@ from phasewise.devices.base import (
     DeviceBadData,
     DeviceError,
     DeviceRefused,
-    DeviceUnreachable,
     DriverOptions,
     FileOfConfiguration,
 )
 from phasewise.devices.http_json import parse_http_url
 from phasewise.devices.meters.network import (
+    ANSWER_TIMEOUT_S,
     MOST_CURRENT_A,
     MOST_POWER_W,
     MOST_VOLTAGE_V,
@@ -39,13 +38,14 @@ from phasewise.devices.meters.network import (
     magnitude,
     parse_object,
     quantity,
-    reason_of,
 )
 from phasewise.model import GridReading, PhaseReading
 
+if TYPE_CHECKING:
+    import aiohttp
+
 POLL_S = 1.0
 """By itself it tells changes of 5 % and 10 W only, which is too coarse to hold 0 W."""
-ANSWER_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 1.0
 MOST_BYTES = 65_536
 """A full status of the device has about 3 kB."""
@@ -84,7 +84,6 @@ class ShellyMeter(NetworkMeter):
     def __init__(self, options: ShellyOptions, clock: Clock, *, silent_s: float = SILENT_S) -> None:
         super().__init__(options.url, clock, silent_s=silent_s)
         self._options = options
-        self._session: aiohttp.ClientSession | None = None
         self._auth: Mapping[str, object] | None = None
         self._auth_worked = False
 
@@ -95,54 +94,40 @@ class ShellyMeter(NetworkMeter):
             raise TypeError(f"ShellyMeter needs ShellyOptions, not {type(options).__name__}")
         return cls(options, clock)
 
-    async def _hang_up(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+    async def _talk(self, session: "aiohttp.ClientSession") -> AsyncGenerator[Payload, None]:
+        import aiohttp  # noqa: PLC0415 - a daemon without such a meter need not load it
 
-    async def _payloads(self) -> AsyncGenerator[Payload, None]:
         self._auth, self._auth_worked = None, False
         brisk = aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S)
-        try:
-            async with aiohttp.ClientSession() as session:
-                self._session = session
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    url = f"{self._options.url}/rpc"
-                    socket = await session.ws_connect(url, timeout=brisk, max_msg_size=MOST_BYTES)
-                async with socket:
-                    asking = asyncio.create_task(self._ask_for_ever(socket))
-                    try:
-                        async for message in socket:
-                            if message.type is aiohttp.WSMsgType.TEXT:
-                                payload = Payload(message.data.encode(), self._clock.now_s())
-                                if not await self._answered_error(socket, payload):
-                                    yield payload
-                    finally:
-                        asking.cancel()
-                        await asyncio.wait([asking])
-        except (aiohttp.ClientError, OSError) as error:
-            if not self._closed.is_set():
-                raise DeviceUnreachable(
-                    f"Could not reach the meter at {self._where}: {reason_of(error)}."
-                ) from error
-        finally:
-            self._session = None
-        if not self._closed.is_set():
-            raise DeviceUnreachable(f"The meter at {self._where} closed the connection.")
+        url = f"{self._options.url}/rpc"
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            socket = await session.ws_connect(url, timeout=brisk, max_msg_size=MOST_BYTES)
+        async with socket:
+            asking = asyncio.create_task(self._ask_for_ever(socket))
+            try:
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        payload = Payload(message.data.encode(), self._clock.now_s())
+                        if not await self._answered_error(socket, payload):
+                            yield payload
+            finally:
+                asking.cancel()
+                await asyncio.wait([asking])
 
-    async def _ask_for_ever(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _ask_for_ever(self, socket: "aiohttp.ClientWebSocketResponse") -> None:
         # A connection that broke is noticed where answers are awaited.
-        with suppress(aiohttp.ClientError, OSError):
-            while True:
+        with suppress(OSError):
+            while not socket.closed:
                 await self._ask(socket)
                 await self._clock.sleep(POLL_S)
 
-    async def _ask(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _ask(self, socket: "aiohttp.ClientWebSocketResponse") -> None:
         request: dict[str, object] = {"id": 1, "src": CLIENT, "method": "EM.GetStatus", "params": {"id": 0}}
         if self._auth is not None:
             request["auth"] = self._auth
         await socket.send_json(request)
 
-    async def _answered_error(self, socket: aiohttp.ClientWebSocketResponse, payload: Payload) -> bool:
+    async def _answered_error(self, socket: "aiohttp.ClientWebSocketResponse", payload: Payload) -> bool:
         """Whether it was a demand for a password, which is met. Raises DeviceError, a whole sentence."""
         try:
             frame = parse_object(payload.content)
