@@ -22,7 +22,6 @@ from phasewise.devices.home_assistant import (
     NAME,
     REPLY_S,
     Entity,
-    HomeAssistant,
     HomeAssistantOptions,
     deadline,
 )
@@ -131,6 +130,10 @@ class HomeAssistantBattery:
         self._options = options
         self._clock = clock
         self._ids = _ids(options)
+        from phasewise.devices.home_assistant_link import (  # noqa: PLC0415 - only where it is used
+            HomeAssistant,
+        )
+
         self._link = HomeAssistant(options, set(self._ids.values()), clock, reply_s=reply_s)
         self._connection = 0
         """Which one of the link's the writers know."""

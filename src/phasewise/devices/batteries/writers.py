@@ -9,12 +9,16 @@ lost control: that is taken again, but not for ever.
 from collections import deque
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from phasewise.devices.base import Clock, DeviceError, DeviceRefused
-from phasewise.devices.home_assistant import Entity, HomeAssistant
+from phasewise.devices.home_assistant import Entity
 from phasewise.devices.quantities import in_our_unit
+
+if TYPE_CHECKING:
+    from phasewise.devices.home_assistant_link import HomeAssistant
 
 QUIET_S = 300.0
 """Control is taken again when nobody has moved a command entity for so long."""
@@ -78,7 +82,7 @@ class Moved(Struct, frozen=True):
 class Writers:
     """The command entities of one battery, and who wrote them last."""
 
-    def __init__(self, link: HomeAssistant, ids: Mapping[Role, str], clock: Clock) -> None:
+    def __init__(self, link: "HomeAssistant", ids: Mapping[Role, str], clock: Clock) -> None:
         self._link = link
         self._ids = dict(ids)
         self._clock = clock

@@ -13,7 +13,6 @@ from phasewise.devices.home_assistant import (
     REPLY_S,
     Entity,
     EntityName,
-    HomeAssistant,
     HomeAssistantOptions,
 )
 from phasewise.devices.quantities import decimals, in_our_unit
@@ -105,6 +104,10 @@ class HomeAssistantMeter:
         self._quiet_s = quiet_s
         names = set(HomeAssistantMeterOptions.model_fields) - {"url", "token_file", "sample_age_s"}
         self._ids: dict[str, str] = {name: given for name in names if (given := getattr(options, name))}
+        from phasewise.devices.home_assistant_link import (  # noqa: PLC0415 - only where it is used
+            HomeAssistant,
+        )
+
         self._link = HomeAssistant(options, set(self._ids.values()), clock, reply_s=reply_s)
         self._total = self._ids["power"]
         self._closed = asyncio.Event()
