@@ -62,6 +62,7 @@ def run(
     log_level: LogLevel = "info",
     host: Annotated[str, typer.Option(help="Of set-up, while there is no file.")] = first_run.HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Likewise.")] = first_run.PORT,
+    trusted_proxy: Annotated[list[str] | None, typer.Option(help="Likewise: of web.trusted_proxies.")] = None,
 ) -> None:
     """Run the controller until it is stopped. Without a file: set-up on the dashboard, which makes it."""
     set_up_logging(log_level)
@@ -73,7 +74,8 @@ def run(
 
     async def main() -> None:
         if is_first:
-            await first_run.run(config, plugins, host=host, port=port, say=say)
+            proxies = trusted_proxy or ()
+            await first_run.run(config, plugins, host=host, port=port, say=say, trusted_proxies=proxies)
         else:
             await Application(config, plugins).run()
 

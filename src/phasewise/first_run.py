@@ -4,9 +4,10 @@ The same process goes on as the daemon once the file is written: nothing is rest
 """
 
 import asyncio
+import ipaddress
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -32,12 +33,21 @@ class SetupStartError(Exception):
     """Set-up can't begin. The text says why, and what to do."""
 
 
-async def run(path: Path, plugins: Plugins, *, host: str, port: int, say: Callable[[str], None]) -> None:
+async def run(
+    path: Path,
+    plugins: Plugins,
+    *,
+    host: str,
+    port: int,
+    say: Callable[[str], None],
+    trusted_proxies: Sequence[str] = (),
+) -> None:
     """Serve set-up until the file is written, then be the daemon, until stopped.
 
     `say`: takes what the user must know, once. Raises SetupStartError, and what `Application` raises.
     """
-    if await FirstRun(path, plugins, host=host, port=port, say=say).run():
+    first = FirstRun(path, plugins, host=host, port=port, say=say, trusted_proxies=trusted_proxies)
+    if await first.run():
         await Application(path, plugins).run()
 
 
@@ -45,7 +55,14 @@ class FirstRun:
     """Serves set-up and nothing else: no engine, no strategy, no battery that is told anything."""
 
     def __init__(
-        self, path: Path, plugins: Plugins, *, host: str, port: int, say: Callable[[str], None]
+        self,
+        path: Path,
+        plugins: Plugins,
+        *,
+        host: str,
+        port: int,
+        say: Callable[[str], None],
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         """Raises SetupStartError, TokenError."""
         if not path.parent.is_dir():
@@ -62,8 +79,11 @@ class FirstRun:
         if host not in LOCAL_HOSTS:
             web["token_file"] = self._token_file.name
             token = self._token()
+        if trusted_proxies:
+            web["trusted_proxies"] = list(trusted_proxies)
         self.desk = SetupDesk(path, plugins.registry(), Tryout(plugins), mode=Mode.SETUP, web=web)
-        self.server = WebServer(create_app(None, access=Access(token=token), setup=self.desk), host, port)
+        access = Access(token=token, trusted_proxies=_networks(trusted_proxies))
+        self.server = WebServer(create_app(None, access=access, setup=self.desk), host, port)
 
     async def run(self) -> bool:
         """Serve until the file is written (True) or stopped (False). Raises ServerStartError."""
@@ -102,3 +122,10 @@ class FirstRun:
             raise SetupStartError(f"Set-up can't keep its access token: {error}.") from error
         self._say(f"Access token, shown once and kept in {self._token_file}: {token}")
         return token
+
+
+def _networks(texts: Sequence[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as error:
+        raise SetupStartError(f"--trusted-proxy: {error}.") from error

@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -31,10 +31,11 @@ def free_port() -> int:
 class Served:
     """A set-up that runs."""
 
-    def __init__(self, path: Path, host: str) -> None:
+    def __init__(self, path: Path, host: str, proxies: Sequence[str]) -> None:
         self.said: list[str] = []
         self.port = free_port()
-        self.first = FirstRun(path, PLUGINS, host=host, port=self.port, say=self.said.append)
+        say = self.said.append
+        self.first = FirstRun(path, PLUGINS, host=host, port=self.port, say=say, trusted_proxies=proxies)
 
     @property
     def token(self) -> str:
@@ -45,9 +46,9 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    path: Path, host: str = "127.0.0.1"
+    path: Path, host: str = "127.0.0.1", proxies: Sequence[str] = ()
 ) -> AsyncIterator[tuple[Served, httpx.AsyncClient, asyncio.Task[bool]]]:
-    here = Served(path, host)
+    here = Served(path, host, proxies)
     task = asyncio.create_task(here.first.run())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client:
         async with asyncio.timeout(10):
@@ -117,3 +118,29 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         first = FirstRun(tmp_path / "home.yaml", PLUGINS, host="127.0.0.1", port=port, say=lambda _: None)
         with pytest.raises(ServerStartError, match="another program"):
             await first.run()
+
+
+async def test_a_proxy_is_trusted_in_set_up_and_in_the_file_that_it_writes(tmp_path: Path) -> None:
+    """So that set-up can be shown inside Home Assistant, whose proxy is known beforehand."""
+    path = tmp_path / "home.yaml"
+    framed = {"X-Ingress-Path": "/api/hassio_ingress/abc", "X-Forwarded-For": "192.168.1.9"}
+    async with served(path, "0.0.0.0", ["127.0.0.1"]) as (here, client, task):
+        client.headers["Authorization"] = f"Bearer {here.token}"
+        inside, outside = await client.get("/", headers=framed), await client.get("/")
+        assert outside.headers["X-Frame-Options"] == "DENY"
+        assert "X-Frame-Options" not in inside.headers or inside.headers["X-Frame-Options"] != "DENY"
+        assert (await client.post("/api/v1/setup/write", json=FILE, headers=framed)).status_code == 200
+        assert await asyncio.wait_for(task, 5) is True
+    assert load_config(path, PLUGINS.registry()).web.trusted_proxies == ("127.0.0.1",)
+
+
+async def test_a_proxy_that_is_no_address_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SetupStartError, match="--trusted-proxy"):
+        FirstRun(
+            tmp_path / "home.yaml",
+            PLUGINS,
+            host="127.0.0.1",
+            port=free_port(),
+            say=lambda _: None,
+            trusted_proxies=["home.example"],
+        )
