@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from phasewise.model import Severity
 from phasewise.model.event import BatteryUnreachable, Event, LimitBegan, Started, Stopped
-from phasewise.store import Writer, open_to_read, open_to_write
+from phasewise.store import UnreadableError, Writer, open_to_read, open_to_write, schema
 from phasewise.store import events as store
 from phasewise.store.events import NO_EVENTS, EventLog, EventQuery, KeptEvent, add, page
 
@@ -95,8 +95,8 @@ def test_old_events_and_too_many_are_forgotten(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(db, [(AT, GARAGE)])
-    add(db, [(AT + store.KEEP_S + 1, BOTH)])
-    assert texts(db, EventQuery()) == [BOTH]
+    add(db, [(AT + store.KEEP_S + 1, BOTH)] * store.SETTLED)
+    assert texts(db, EventQuery()) == [BOTH] * store.SETTLED
     monkeypatch.setattr(store, "KEEP_COUNT", 5)
     add(db, [(AT + store.KEEP_S + 2, Started(version=str(n))) for n in range(20)])
     assert texts(db, EventQuery()) == [Started(version=str(n)) for n in range(19, 14, -1)]
@@ -133,6 +133,37 @@ async def test_events_outlive_a_restart(tmp_path: Path) -> None:
 async def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
     log = EventLog(Writer(tmp_path / "missing" / "home.history.db"))
     assert await log.page(EventQuery()) == NO_EVENTS
+
+
+def test_a_clock_that_is_wrong_for_a_while_makes_nothing_forgotten(db: sqlite3.Connection) -> None:
+    """As after a start without network: such as years ahead, until the time is set."""
+    add(db, [(AT + n, GARAGE) for n in range(60)])
+    add(db, [(AT + 10 * store.KEEP_S, Started(version="1"))])
+    add(db, [(0.0, Started(version="2"))])
+    add(db, [(AT + 100, BOTH)])
+    assert len(texts(db, EventQuery())) == 63
+
+
+async def test_before_the_file_is_brought_up_to_date_there_is_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "home.history.db"
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        open_to_write(path).close()
+    assert await EventLog(Writer(path)).page(EventQuery()) == NO_EVENTS
+
+
+async def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "home.history.db"
+    with contextlib.closing(open_to_write(path)) as db:
+        db.execute("BEGIN")
+        add(db, [(AT, Started(version=str(n))) for n in range(500)])
+        db.execute("COMMIT")
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+    with pytest.raises(UnreadableError, match="malformed"):
+        await EventLog(Writer(path)).page(EventQuery())
 
 
 async def test_while_the_disk_is_away_telling_neither_waits_nor_fails(tmp_path: Path) -> None:

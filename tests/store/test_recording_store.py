@@ -56,9 +56,18 @@ def test_content_comes_back_and_a_chapter_is_kept_once(db: sqlite3.Connection) -
 
 def test_what_is_old_is_forgotten(db: sqlite3.Connection) -> None:
     fill(db, 3)
-    late = Place(2, 0, AT + store.KEEP_S + 61, AT + store.KEEP_S + 119)
-    add(db, late, 1, b"late")
-    assert [kept.place for kept in between(db, 0, AT + 1e9, 1)] == [minute(2), late]
+    late = [Place(2, n, AT + store.KEEP_S + 61, AT + store.KEEP_S + 119) for n in range(store.SETTLED)]
+    for place in late:
+        add(db, place, 1, b"late")
+    assert [kept.place for kept in between(db, 0, AT + 1e9, 1)] == [minute(2), *late]
+
+
+def test_a_clock_that_is_wrong_for_a_while_makes_nothing_forgotten(db: sqlite3.Connection) -> None:
+    fill(db, 70)
+    for number in range(store.SETTLED - 1):
+        add(db, Place(2, number, AT + 1e9, AT + 1e9 + 59), 1, b"ahead")
+    add(db, Place(3, 0, AT + 5000, AT + 5059), 1, b"right")
+    assert len(between(db, AT, AT + 1e8, 1)) == 71
 
 
 def test_the_oldest_make_room(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,19 +131,30 @@ def test_a_damaged_value_costs_itself_alone(tmp_path: Path, table: str) -> None:
 def test_what_is_too_old_goes_and_the_coarser_tier_answers(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     db = filled(path, BEGIN, {NAME: [100] * 3600}, keep_days=0.5)
-    late = BEGIN + KEEP_MINUTES_S
-    write(db, late, {NAME: [300] * 3600}, keep_days=0.5)
+    late = BEGIN + KEEP_MINUTES_S - DAY_S
+    write(db, late, {NAME: [300] * 4500}, keep_days=0.5)
     steps = "SELECT step_s, count(*) FROM chunk WHERE start < ? GROUP BY step_s"
     assert dict(db.execute(steps, (late,))) == {MINUTES.step_s: 1, QUARTERS.step_s: 1}
     old = past(path).curves(BEGIN, BEGIN + 600, 1000, [NAME])
     assert (old.step_s, old.series[NAME].mean) == (60, [100.0] * 10)
-    write(db, late + 3 * DAY_S, {NAME: [300] * 1800}, keep_days=0.5)
+    write(db, late + 3 * DAY_S, {NAME: [300] * 4500}, keep_days=0.5)
     assert dict(db.execute(steps, (late,))) == {QUARTERS.step_s: 1}
     oldest = past(path).curves(BEGIN, BEGIN + 1800, 1000, [NAME])
     assert (oldest.step_s, oldest.series[NAME].mean) == (900, [100.0, 100.0])
     newest = past(path).curves(late + 3 * DAY_S, late + 3 * DAY_S + 600, 1000, [NAME])
     assert newest.step_s == 1
     db.close()
+
+
+@pytest.mark.parametrize("jump_s", [10 * 365 * DAY_S, -BEGIN + QUARTER_S])
+def test_a_clock_that_is_wrong_for_a_while_makes_nothing_forgotten(tmp_path: Path, jump_s: int) -> None:
+    path = tmp_path / "h.db"
+    db = filled(path, BEGIN, {NAME: [100] * 3600})
+    write(db, BEGIN + jump_s, {NAME: [200] * 3000})
+    write(db, BEGIN + 3600, {NAME: [300] * 3600})
+    db.close()
+    found = past(path).curves(BEGIN, BEGIN + 7200, 10_000, [NAME])
+    assert (found.step_s, found.series[NAME].mean) == (1, [100.0] * 3600 + [300.0] * 3600)
 
 
 @given(st.floats(0, 4e9), st.floats(1, 3e9), st.integers(10, 10_000))

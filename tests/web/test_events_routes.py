@@ -1,6 +1,6 @@
 """The why-log over HTTP: pages, filters and languages, and the recording of a stretch."""
 
-from typing import Any
+from typing import Any, Never
 
 import httpx
 import pytest
@@ -8,6 +8,7 @@ from web_fakes import FakeControls
 
 from phasewise.model import Severity
 from phasewise.model.event import BatteryUnreachable, Helper, ReliefBegan
+from phasewise.store import UnreadableError
 from phasewise.store.events import NO_EVENTS, EventPage, EventQuery, KeptEvent
 
 EVENTS = "/api/v1/events"
@@ -47,6 +48,20 @@ async def test_events_are_told_in_the_language_asked_for(
     assert answer["recorded"] == {"begin": "2026-05-28T20:26:40.000Z", "end": "2026-05-29T10:20:00.500Z"}
     english = (await client.get(EVENTS)).json()
     assert english["events"][0]["text"].startswith("L1 went over its limit")
+
+
+@pytest.mark.parametrize("address", [EVENTS, f"{RECORDING}?from={AT}&to={AT + 1}"])
+async def test_a_file_that_can_not_be_read_is_said(
+    client: httpx.AsyncClient, controls: FakeControls, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    async def broken(*_: object) -> Never:
+        raise UnreadableError("home.history.db: database disk image is malformed")
+
+    for what in ("events", "recording_between"):
+        monkeypatch.setattr(controls, what, broken)
+    answer = await client.get(address)
+    assert answer.status_code == 503
+    assert "malformed" in answer.json()["detail"]
 
 
 async def test_without_events_and_recordings(client: httpx.AsyncClient, controls: FakeControls) -> None:

@@ -1,6 +1,5 @@
 """Recordings of the last days: chapters go to the disk as they are full, and come back as one recording."""
 
-import contextlib
 import secrets
 import sqlite3
 from collections import deque
@@ -13,7 +12,7 @@ from phasewise.engine.chapter import Chapter, Part, joined_later, packed, unpack
 from phasewise.engine.controls import NotRecordedError
 from phasewise.engine.recorder import Recorder
 from phasewise.replay.recording import FORMAT
-from phasewise.store import Job, Writer, looked_up, open_to_read
+from phasewise.store import Job, UnreadableError, Writer, looked_up, reading
 from phasewise.store import recordings as store
 from phasewise.store.recordings import KeptChapter, Place
 
@@ -63,23 +62,24 @@ class Recordings:
         return Place(self._run, chapter.number, chapter.began_utc_s, chapter.ended_utc_s)
 
     async def span(self) -> tuple[float, float] | None:
-        """Unix times of the first and the last that is kept; there may be gaps. None for nothing."""
+        """Unix times of the first and the last that is kept; there may be gaps. None for nothing.
+
+        Raises UnreadableError.
+        """
         spans = [await looked_up(self._span_on_disk)]
         spans += [(chapter.began_utc_s, chapter.ended_utc_s) for chapter in self._recorder.chapters()]
         known = [span for span in spans if span is not None]
         return (min(b for b, _ in known), max(e for _, e in known)) if known else None
 
     def _span_on_disk(self) -> tuple[float, float] | None:
-        try:
-            with contextlib.closing(open_to_read(self._path)) as connection:
-                return store.span(connection, FORMAT)
-        except sqlite3.OperationalError:
-            return None
+        with reading(self._path, version=store.VERSION) as db:
+            return None if db is None else store.span(db, FORMAT)
 
     async def between(self, from_utc_s: float, to_utc_s: float) -> AsyncIterator[bytes]:
         """The recording of this time in parts, from up to a minute before to up to a minute after it.
 
-        What is in it is settled by the call. Raises NotRecordedError, which says what is kept.
+        What is in it is settled by the call. Raises NotRecordedError, which says what is kept, and
+        UnreadableError.
         """
         kept = await looked_up(self._listed, from_utc_s, to_utc_s)
         pieces = [_Piece(chapter.place, chapter.id, None) for chapter in kept]
@@ -96,11 +96,8 @@ class Recordings:
         return joined_later(self._parts([p for p in pieces if p.place.run != self._run] + own))
 
     def _listed(self, from_utc_s: float, to_utc_s: float) -> Sequence[KeptChapter]:
-        try:
-            with contextlib.closing(open_to_read(self._path)) as connection:
-                return store.between(connection, from_utc_s, to_utc_s, FORMAT)
-        except sqlite3.OperationalError:
-            return ()
+        with reading(self._path, version=store.VERSION) as db:
+            return () if db is None else store.between(db, from_utc_s, to_utc_s, FORMAT)
 
     async def _parts(self, pieces: Sequence[_Piece]) -> AsyncIterator[Part]:
         """Each as it is asked for; what was forgotten meanwhile is left out."""
@@ -118,10 +115,10 @@ class Recordings:
 
     def _read(self, id_: int) -> Part | None:
         try:
-            with contextlib.closing(open_to_read(self._path)) as connection:
-                data = store.data_of(connection, id_)
+            with reading(self._path, version=store.VERSION) as db:
+                data = None if db is None else store.data_of(db, id_)
             return None if data is None else Part(follows=False, parts=unpacked(data))
-        except (sqlite3.Error, ValueError):
+        except (UnreadableError, ValueError):
             return None
 
 

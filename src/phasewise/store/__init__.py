@@ -1,8 +1,15 @@
 """History on disk: one SQLite file, one thread that writes it, any number of readers."""
 
 from phasewise.store.lookup import looked_up
-from phasewise.store.query import Curve, Curves, History, UnreadableError
-from phasewise.store.schema import MIGRATIONS, ForeignFileError, open_to_read, open_to_write
+from phasewise.store.query import Curve, Curves, History
+from phasewise.store.schema import (
+    MIGRATIONS,
+    ForeignFileError,
+    UnreadableError,
+    open_to_read,
+    open_to_write,
+    reading,
+)
 from phasewise.store.tiers import Run, Total, write_minutes, write_runs
 from phasewise.store.writer import Job, Trouble, Writer
 
@@ -21,6 +28,7 @@ __all__ = [
     "looked_up",
     "open_to_read",
     "open_to_write",
+    "reading",
     "write_minutes",
     "write_runs",
 ]

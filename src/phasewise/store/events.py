@@ -3,7 +3,6 @@
 Rows keep facts, not sentences, so that an old event is told in whatever language is asked for.
 """
 
-import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
@@ -15,13 +14,19 @@ from msgspec import Struct
 from phasewise.model import Severity
 from phasewise.model.event import Event
 from phasewise.store.lookup import looked_up
-from phasewise.store.schema import open_to_read
+from phasewise.store.schema import reading
 from phasewise.store.writer import Job, Writer
 
 KEEP_S = 400 * 86400.0
 """Thirteen months: this winter beside the last one."""
+SETTLED = 50
+"""Events at least since a moment by which others are too old: about a day's. A clock that is wrong for a
+while, as after a start without network, must not have everything forgotten."""
 KEEP_COUNT = 100_000
 """About 25 MB; a home has some dozens a day."""
+
+VERSION = 2
+"""Of the file, since which it has events."""
 
 WAITING = 1000
 """Events that wait for the writer; it asks for them every few seconds."""
@@ -81,20 +86,19 @@ class EventLog:
         return (lambda connection: add(connection, events)) if events else None
 
     async def page(self, query: EventQuery) -> EventPage:
-        """What was kept; nothing while there is no file. What is newer than some seconds is not in it yet."""
+        """What was kept; nothing while there is no file. What is newer than some seconds is not in it yet.
+
+        Raises UnreadableError.
+        """
         return await looked_up(self._page, query)
 
     def _page(self, query: EventQuery) -> EventPage:
-        try:
-            with contextlib.closing(open_to_read(self._path)) as connection:
-                return page(connection, query)
-        except sqlite3.OperationalError:
-            return NO_EVENTS
+        with reading(self._path, version=VERSION) as db:
+            return NO_EVENTS if db is None else page(db, query)
 
 
 def add(db: sqlite3.Connection, events: Sequence[tuple[float, Event]]) -> None:
     """Keep events, each with its Unix time, and forget what is too old or too much."""
-    now_s = 0.0
     for utc_s, event in events:
         db.execute(
             "INSERT INTO event (utc_s, level, phase, batteries, data) VALUES (?, ?, ?, ?, ?)",
@@ -106,8 +110,8 @@ def add(db: sqlite3.Connection, events: Sequence[tuple[float, Event]]) -> None:
                 msgspec.json.encode(event),
             ),
         )
-        now_s = max(now_s, utc_s)
-    db.execute("DELETE FROM event WHERE utc_s < ?", (now_s - KEEP_S,))
+    newest = "SELECT min(utc_s) FROM (SELECT utc_s FROM event ORDER BY id DESC LIMIT ?)"
+    db.execute(f"DELETE FROM event WHERE utc_s < ({newest}) - ?", (SETTLED, KEEP_S))  # noqa: S608 - of the above
     db.execute("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (KEEP_COUNT,))
 
 

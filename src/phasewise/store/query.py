@@ -1,6 +1,5 @@
 """What is asked of the past. Everything here reads with a connection of its own, and may take a while."""
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -11,7 +10,7 @@ from msgspec import Struct, field
 
 from phasewise.store import energy
 from phasewise.store.codec import salvaged
-from phasewise.store.schema import open_to_read
+from phasewise.store.schema import reading
 from phasewise.store.series import parts, unit
 from phasewise.store.tiers import COARSE, DAY_S, MINUTES, QUARTERS, SECONDS, Tier, tail
 
@@ -19,10 +18,6 @@ STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800
 """What people read off an axis; each divides the chunks of the tier that it is made from. Then whole days."""
 CSV_VALUES = 20_000
 """So many are held at a time: a file may have a million rows."""
-
-
-class UnreadableError(Exception):
-    """The file is there but can't be read. The text says what came back."""
 
 
 class Curve(Struct, frozen=True):
@@ -147,62 +142,49 @@ class History:
     def curves(self, begin: float, end: float, points: int, names: Sequence[str]) -> Curves:
         """From one Unix time to another, with at most `points` values per series. Raises UnreadableError."""
         step_s = step_for(begin, end, points)
-        with self._reading() as db:
+        with reading(self._path) as db:
             if db is not None:
                 step_s = max(step_s, _finest_kept(db, begin, step_s))
             return _curves(db, begin, end, step_s, names)
 
     def quarters(self, begin: float, end: float, names: Sequence[str]) -> Curves:
         """By quarter hours. Raises UnreadableError."""
-        with self._reading() as db:
+        with reading(self._path) as db:
             return _curves(db, begin, end, QUARTERS.step_s, names)
 
     def csv(self, begin: float, end: float, points: int, names: Sequence[str]) -> Iterator[str]:
         """The same as lines of a file, in parts. `names`: at least one. Raises UnreadableError."""
         step_s = step_for(begin, end, points)
-        with self._reading() as db:
+        with reading(self._path) as db:
             if db is not None:
                 step_s = max(step_s, _finest_kept(db, begin, step_s))
         yield ",".join(["time", *_columns(names, step_s)]) + "\r\n"
         rows = max(1, CSV_VALUES // len(names))
         while begin < end:
             until = min(end, (begin // step_s + rows) * step_s)
-            with self._reading() as db:
+            with reading(self._path) as db:
                 yield _lines(_curves(db, begin, until, step_s, names))
             begin = until
 
     def days(self, first: date, last: date) -> list[energy.Day]:
         """Energy and money by day, both days included. Raises UnreadableError."""
-        with self._reading() as db:
+        with reading(self._path) as db:
             return list(energy.days(db, first, last, self.zone))
 
     def energy_totals(self) -> dict[str, float]:
         """Since the file was begun, by the names of `energy`. Raises UnreadableError."""
-        with self._reading() as db:
+        with reading(self._path) as db:
             return {} if db is None else energy.totals(db)
 
     def fact(self, name: str) -> str | None:
         """A small fact that was kept; None where there is none. Raises UnreadableError."""
-        with self._reading() as db:
+        with reading(self._path) as db:
             row = (
                 None
                 if db is None
                 else db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
             )
         return None if row is None else str(row[0])
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """One picture of the file, whatever is written meanwhile; None before the first batch."""
-        if not self._path.exists():
-            yield None
-            return
-        try:
-            with contextlib.closing(open_to_read(self._path)) as db:
-                db.execute("BEGIN")
-                yield db
-        except sqlite3.Error as error:
-            raise UnreadableError(f"{self._path}: {error}") from error
 
 
 def step_for(begin: float, end: float, points: int) -> int:

@@ -9,8 +9,14 @@ from msgspec import Struct
 
 KEEP_S = 7 * 86400.0
 """A week: what was odd on Saturday can be looked at on Friday."""
+SETTLED = 60
+"""Chapters at least since a moment by which others are too old: an hour. As for events, no clock that is
+wrong for a while may have everything forgotten."""
 KEEP_BYTES = 200_000_000
 """A small part of the smallest SD card; six batteries and a meter at 1 Hz take 17 MB a day."""
+
+VERSION = 2
+"""Of the file, since which it has recordings."""
 
 
 class Place(Struct, frozen=True):
@@ -41,7 +47,9 @@ def add(db: sqlite3.Connection, place: Place, form: int, data: bytes) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (place.run, place.number, form, place.began_utc_s, place.ended_utc_s, len(data), data),
     )
-    db.execute("DELETE FROM recording WHERE began_utc_s < ?", (place.ended_utc_s - KEEP_S,))
+    newest = "SELECT min(ended_utc_s) FROM (SELECT ended_utc_s FROM recording ORDER BY id DESC LIMIT ?)"
+    old = f"DELETE FROM recording WHERE began_utc_s < ({newest}) - ?"  # noqa: S608 - of the above
+    db.execute(old, (SETTLED, KEEP_S))
     excess = _bytes(db) - KEEP_BYTES
     while excess > 0:
         oldest, size = db.execute("SELECT id, bytes FROM recording ORDER BY id LIMIT 1").fetchone()

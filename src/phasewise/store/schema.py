@@ -1,6 +1,8 @@
 """The file: how it is opened, and how one of an older version becomes one of this."""
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 APPLICATION_ID = 0x50485753
@@ -75,6 +77,10 @@ class ForeignFileError(Exception):
     """The file is not ours, or of a newer version: it is neither used nor touched."""
 
 
+class UnreadableError(Exception):
+    """The file is there but can't be read. The text says what came back."""
+
+
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The file, made or brought up to date where needed. Transactions are the caller's.
 
@@ -98,6 +104,24 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """A connection that can't change anything, for any thread. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+
+
+@contextlib.contextmanager
+def reading(path: Path, *, version: int = 1) -> Iterator[sqlite3.Connection | None]:
+    """One picture of the file, whatever is written meanwhile. Raises UnreadableError, also for what is done
+    with it.
+
+    None before the first batch, and while the file is older than `version`, that which brought what is asked.
+    """
+    try:
+        if not path.exists():
+            yield None
+            return
+        with contextlib.closing(open_to_read(path)) as db:
+            db.execute("BEGIN")
+            yield db if _pragma(db, "user_version") >= version else None
+    except (sqlite3.Error, OSError) as error:
+        raise UnreadableError(f"{path}: {error}") from error
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -18,6 +18,9 @@ DAY_S = 86_400
 QUARTER_S = 900
 KEEP_MINUTES_S = 400 * DAY_S
 """A year to compare with, and the month before."""
+SETTLED = 4
+"""Chunks of seconds within a day before a moment by which others are too old: an hour. A clock that is wrong
+for a while, as after a start without network, must not have everything forgotten."""
 COARSE = ("sum", "n", "min", "max")
 
 log = structlog.get_logger("phasewise.history")
@@ -74,7 +77,7 @@ def write_runs(db: sqlite3.Connection, runs: Iterable[Run], *, keep_days: float)
     over = {_begin(start, QUARTER_S) for (start,) in db.execute("SELECT start FROM tail")} - {newest}
     for quarter in sorted(over):
         _close(db, quarter)
-    if over:
+    if over and _is_settled(db, newest):
         _forget(db, SECONDS, newest - keep_days * DAY_S)
         _forget(db, MINUTES, newest - KEEP_MINUTES_S)
 
@@ -191,6 +194,13 @@ def _put(db: sqlite3.Connection, tier: Tier, start: int, columns: dict[str, list
 def _forget(db: sqlite3.Connection, tier: Tier, before: float) -> None:
     last = before - tier.chunk_s
     db.execute("DELETE FROM chunk WHERE step_s = ? AND start <= ?", (tier.step_s, last))
+
+
+def _is_settled(db: sqlite3.Connection, now: int) -> bool:
+    """Whether the clock has been about there for a while."""
+    counted = "SELECT count(*) FROM chunk WHERE step_s = ? AND start > ? AND start < ?"
+    lately: int = db.execute(counted, (SECONDS.step_s, now - DAY_S, now)).fetchone()[0]
+    return lately >= SETTLED
 
 
 def _begin(at: int, length_s: int) -> int:

@@ -101,7 +101,7 @@ To = Annotated[Instant | None, Query(alias="to")]
 router = APIRouter()
 
 
-@router.get("/api/v1/events", response_model=Events, responses=REFUSALS | problems(422))
+@router.get("/api/v1/events", response_model=Events, responses=REFUSALS | problems(422, 503))
 async def events(  # noqa: PLR0917 - one per parameter of the address
     controls: ControlsNow,
     from_s: From = None,

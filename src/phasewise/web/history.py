@@ -20,7 +20,7 @@ from phasewise.store import series as named
 from phasewise.store.energy import midnight_s
 from phasewise.store.lookup import looked_up
 from phasewise.store.query import History as Past
-from phasewise.store.query import UnreadableError
+from phasewise.store.schema import UnreadableError
 from phasewise.web.api import REFUSALS, problems
 from phasewise.web.guard import problem
 
