@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("battery_contract", "meter_contract", "tls_kit")
+pytest.register_assert_rewrite("battery_contract", "meter_contract")

@@ -97,7 +97,7 @@ class HomeWizardServer:
         self._telegram = b""
         self._button_s = float("-inf")
         self._measured = asyncio.Condition()
-        self._web = web.Server(self._serve)
+        self._web: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -120,7 +120,7 @@ class HomeWizardServer:
     @property
     def connection_count(self) -> int:
         """How many connections there are."""
-        return len(self._web.connections)
+        return 0 if self._web is None else len(self._web.connections)
 
     def press_button(self) -> None:
         """As a user does, to let somebody have a token."""
@@ -145,7 +145,8 @@ class HomeWizardServer:
                 await self._task
             self._task = None
         self._hang_up()
-        await self._web.shutdown(0.0)
+        if self._web is not None:
+            await self._web.shutdown(0.0)
 
     async def _run(self) -> None:
         while True:
@@ -160,6 +161,7 @@ class HomeWizardServer:
     async def _listen(self) -> None:
         if self._listener is None:
             loop = asyncio.get_running_loop()
+            self._web = self._web or web.Server(self._serve)
             self._listener = await loop.create_server(self._web, self.host, self.port, ssl=self._tls)
             self.port = int(self._listener.sockets[0].getsockname()[1])
 
@@ -167,7 +169,7 @@ class HomeWizardServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        for connection in self._web.connections:
+        for connection in () if self._web is None else self._web.connections:
             if connection.transport is not None:
                 connection.transport.abort()
 

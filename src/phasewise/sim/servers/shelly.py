@@ -73,7 +73,7 @@ class ShellyServer:
         self._status: dict[str, object] = {}
         self._nonce = 0
         self._clients: set[web.WebSocketResponse] = set()
-        self._web = web.Server(self._serve)
+        self._web: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -96,7 +96,7 @@ class ShellyServer:
     @property
     def connection_count(self) -> int:
         """How many connections there are."""
-        return len(self._web.connections)
+        return 0 if self._web is None else len(self._web.connections)
 
     def forget_nonce(self) -> None:
         """From now on no answer to an earlier challenge is good."""
@@ -116,7 +116,8 @@ class ShellyServer:
                 await self._task
             self._task = None
         self._hang_up()
-        await self._web.shutdown(0.0)
+        if self._web is not None:
+            await self._web.shutdown(0.0)
 
     async def _run(self) -> None:
         while True:
@@ -138,6 +139,7 @@ class ShellyServer:
     async def _listen(self) -> None:
         if self._listener is None:
             loop = asyncio.get_running_loop()
+            self._web = self._web or web.Server(self._serve)
             self._listener = await loop.create_server(self._web, self.host, self.port)
             self.port = int(self._listener.sockets[0].getsockname()[1])
 
@@ -145,7 +147,7 @@ class ShellyServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        for connection in self._web.connections:
+        for connection in () if self._web is None else self._web.connections:
             if connection.transport is not None:
                 connection.transport.abort()
 
