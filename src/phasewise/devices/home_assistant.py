@@ -1,7 +1,6 @@
 """What drivers share whose device is reached through Home Assistant: settings, and what an entity is.
 
-The connection itself is in `home_assistant_link`: it needs aiohttp, which a home without does not
-load.
+The connection itself is in `home_assistant_link`: it needs aiohttp, which a home without does not load.
 """
 
 import asyncio
