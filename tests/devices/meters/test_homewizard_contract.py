@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from meter_contract import HastyClock, MeterBench, MeterContract, Trouble
-from tls_kit import DeviceCertificate, certificate
 
 from phasewise.devices.homewizard import Access
 from phasewise.devices.meters.homewizard import HomeWizardMeter, HomeWizardOptions
 from phasewise.sim.servers.homewizard import Fault, HomeWizardServer
 from phasewise.sim.servers.p1 import Style
+from tls_kit import DeviceCertificate, certificate
 
 CADENCE_S = 0.05
 FAULTS = {

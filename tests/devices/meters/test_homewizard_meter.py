@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from meter_contract import SAMPLE, HastyClock, Reader, reading
 from msgspec.structs import replace
 from pydantic import ValidationError
-from tls_kit import DeviceCertificate, certificate
 
 from phasewise.devices.base import DeviceBadData, DeviceError, DeviceRefused, DeviceUnreachable, DriverOptions
 from phasewise.devices.homewizard import Access, parse_url, read_access
@@ -28,6 +27,7 @@ from phasewise.model import GridReading
 from phasewise.sim.house import MeterSample
 from phasewise.sim.servers.homewizard import Fault, HomeWizardServer, Product
 from phasewise.sim.servers.p1 import Style
+from tls_kit import DeviceCertificate, certificate
 
 TOKEN = "0123456789ABCDEF" * 2
 
