@@ -19,6 +19,8 @@ from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
 from phasewise.config import ConfigError, TokenError, load_config, write_password
+from phasewise.devices.base import DeviceError
+from phasewise.devices.homewizard import check_writable, parse_url, write_access
 from phasewise.explain import reason_text
 from phasewise.first_run import SetupStartError
 from phasewise.logs import set_up_logging
@@ -130,6 +132,36 @@ def password(file: Annotated[Path, typer.Argument(metavar="FILE", help="For web.
     out.print(
         f"{file} now has the hash of the password. Write 'password_file: {file}' under 'web:' (or "
         "'viewer_password_file' for who may only look), then restart Phasewise.",
+        markup=False,
+    )
+
+
+@cli.command("pair-homewizard")
+def pair_homewizard(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where it is, such as https://192.168.1.30.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="For the meter's token_file.")],
+) -> None:
+    """Get a token from a HomeWizard meter, whose button you press, and keep its certificate's fingerprint."""
+    # What no other command needs.
+    from phasewise.devices.homewizard_pairing import pair  # noqa: PLC0415
+
+    def tell() -> None:
+        err.print("Press the button of the meter now.")
+
+    try:
+        place = parse_url(url)
+        if not place.startswith("https:"):
+            raise ValueError(f"{url!r}: tokens are for https://, without one http:// is enough")
+        check_writable(file)
+        access = asyncio.run(pair(place, tell))
+        write_access(file, access)
+    except (ValueError, DeviceError, OSError) as error:
+        reason = f"{file} cannot be written: {error.strerror}" if isinstance(error, OSError) else error
+        err.print(str(reason), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    out.print(
+        f"{file} now has the token. Write 'url: {place}' and 'token_file: {file}' under 'meter:', with "
+        "'driver: homewizard'. A token that was there before is no longer valid.",
         markup=False,
     )
 

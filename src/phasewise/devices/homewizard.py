@@ -1,6 +1,9 @@
 """A HomeWizard device on the local network: where it is, and what it is accessed with."""
 
+import contextlib
+import os
 import re
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,3 +63,26 @@ def read_access(path: Path) -> Access:
     if not is_token(first) or len(found) < len(others):
         raise DeviceError(f"{path} is not a file with a HomeWizard token. {_HOW}")
     return Access(first, bytes.fromhex(found[0].group(1)) if found else None)
+
+
+def check_writable(path: Path) -> None:
+    """That `write_access` will do. Raises DeviceError for a file that holds something else, OSError."""
+    if path.exists():
+        read_access(path)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
+def write_access(path: Path, access: Access) -> None:
+    """To a file that only its owner may read, in place of an old one. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(access.text())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
