@@ -2,17 +2,12 @@
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from fake_daemon import FakeDaemon
-from playwright.sync_api import Locator, Page, Route, expect
-
-from phasewise.config import Change
-from phasewise.config.settings import WrongSettingsError
-from phasewise.config.settings_file import SettingsFile, revision_of
-from phasewise.registry import load_plugins
+from playwright.sync_api import Locator, Page, expect
+from settings_route import serve_settings
 
 pytestmark = pytest.mark.browser
 
@@ -70,27 +65,7 @@ def file(page: Page, tmp_path: Path) -> Path:
     """A configuration file behind the routes of the settings."""
     path = tmp_path / "home.yaml"
     path.write_text(FILE)
-    settings = SettingsFile(path, load_plugins().registry())
-
-    def answer(route: Route) -> None:
-        if route.request.method == "GET":
-            state = asdict(settings.state())
-            route.fulfill(json=state | {"writable": state["detail"] is None})
-            return
-        asked = route.request.post_data_json
-        changes = [Change(tuple(one["path"]), one.get("value"), "remove" in one) for one in asked["changes"]]
-        try:
-            text = settings.edited(path.read_text(), changes, asked["revision"])
-        except WrongSettingsError as error:
-            route.fulfill(
-                status=422, json={"detail": str(error), "errors": [asdict(one) for one in error.wrong]}
-            )
-            return
-        if not asked["dry_run"]:
-            path.write_text(text)
-        route.fulfill(json={"persisted": not asked["dry_run"], "detail": None, "revision": revision_of(text)})
-
-    page.route("**/api/v1/settings", answer)
+    serve_settings(page, path)
     return path
 
 

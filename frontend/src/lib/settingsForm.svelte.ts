@@ -41,7 +41,7 @@ export class SettingsForm {
   /** Counts what throws away what was typed: the controls begin anew. */
   epoch = $state(0);
   /** Somebody else changed the file meanwhile: what was loaded is not what it says. */
-  #outdated = false;
+  outdated = $state(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   changes = $derived.by<Change[]>(() => {
@@ -64,7 +64,7 @@ export class SettingsForm {
     if (answer.ok) {
       this.loaded = answer.body;
       this.problem = null;
-      this.#outdated = false;
+      this.outdated = false;
       this.discard();
     } else this.problem = answer.problem;
   }
@@ -80,7 +80,7 @@ export class SettingsForm {
 
   /** Throws away what was changed; after a conflict what the file says now is shown. */
   async startOver(): Promise<void> {
-    if (this.#outdated) await this.load();
+    if (this.outdated) await this.load();
     else this.discard();
   }
 
@@ -162,7 +162,7 @@ export class SettingsForm {
       return { ok: true, note: answer.body.detail === null ? t.settings.saved : t.settings.savedRestart };
     }
     this.refused = errorsIn(answer.body);
-    this.#outdated = answer.status === 409;
+    this.outdated = answer.status === 409;
     const note = answer.status === 409 ? t.settings.conflict(answer.problem) : answer.problem;
     return { ok: false, note: this.refused.length > 0 ? t.settings.notSaved : note };
   }

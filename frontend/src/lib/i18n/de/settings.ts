@@ -46,6 +46,7 @@ export const settings: typeof English = {
   changes: (n) => plural(n, "{n} Änderung nicht gespeichert", "{n} Änderungen nicht gespeichert"),
   correctFirst: "Etwas stimmt noch nicht; es steht dabei.",
   discard: "Verwerfen",
+  discardLoad: "Verwerfen und neu laden",
   saved: "Gespeichert und wirksam.",
   savedRestart: "Gespeichert. Ein Teil gilt nach dem nächsten Neustart von Phasewise.",
   notSaved: "Es wurde nichts gespeichert: Etwas stimmt noch nicht.",

@@ -47,6 +47,7 @@ export const settings = {
   changes: (n: number) => plural(n, "{n} change not saved", "{n} changes not saved"),
   correctFirst: "Something is not right yet; it is said at its place.",
   discard: "Discard",
+  discardLoad: "Discard and load again",
   saved: "Saved, and in effect.",
   savedRestart: "Saved. Some of it counts after the next restart of Phasewise.",
   notSaved: "Nothing was saved: something is not right yet.",

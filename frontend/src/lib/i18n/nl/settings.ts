@@ -46,6 +46,7 @@ export const settings: typeof English = {
   changes: (n) => plural(n, "{n} wijziging niet opgeslagen", "{n} wijzigingen niet opgeslagen"),
   correctFirst: "Er klopt nog iets niet; het staat erbij.",
   discard: "Weggooien",
+  discardLoad: "Weggooien en opnieuw laden",
   saved: "Opgeslagen, en van kracht.",
   savedRestart: "Opgeslagen. Een deel geldt na de volgende herstart van Phasewise.",
   notSaved: "Er is niets opgeslagen: er klopt nog iets niet.",
