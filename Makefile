@@ -13,12 +13,12 @@ NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || e
 # Packages are installed as root, or in CI through sudo; elsewhere that is the user's own decision.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
 
-.PHONY: demo test lint types imports unit scorecard setup frontend chromium
+.PHONY: demo test lint types imports unit scorecard setup frontend chromium mosquitto
 
 demo: setup
 	$(RUN) phasewise demo
 
-test: setup lint types imports frontend chromium unit scorecard
+test: setup lint types imports frontend chromium mosquitto unit scorecard
 
 setup: $(UV)
 	@$(UV) sync --locked --quiet
@@ -45,6 +45,11 @@ frontend: setup
 chromium:
 	@[ -x /usr/bin/chromium ] || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium' \
 	|| echo "Chromium is missing, so the browser tests are skipped: sudo apt-get install chromium"
+
+# The tests start it themselves, each on a port of its own: no service is needed.
+mosquitto:
+	@[ -x /usr/sbin/mosquitto ] || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto' \
+	|| echo "mosquitto is missing, so the MQTT tests are skipped: sudo apt-get install mosquitto"
 
 unit:
 	$(RUN) coverage run -m pytest -n 3 --dist loadfile

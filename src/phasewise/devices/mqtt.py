@@ -26,6 +26,8 @@ TIMEOUT_S = 5.0
 """For an answer of the broker: one that takes longer is as good as away."""
 KEEPALIVE_S = 15
 """A broker that hears nothing for one and a half of these tells everybody that we are gone."""
+PATIENCE_S = 0.5
+"""Then a task that was cancelled and goes on is cancelled again."""
 MOST_WAITING = 200
 """Messages that wait to be looked at; beyond, new ones are dropped: nobody fills the memory."""
 RETRY_MIN_S = 1.0
@@ -125,6 +127,19 @@ def _files(broker: Broker) -> tuple[str | None, ssl.SSLContext | None]:
     return password, tls
 
 
+async def ended(tasks: "Collection[asyncio.Task[None]]", patience_s: float = PATIENCE_S) -> None:
+    """Cancel them until they are over: in Python 3.11 a wait for an answer that comes just then goes on as if
+    nobody had asked it to end."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        done, pending = await asyncio.wait(pending, timeout=patience_s)
+        for task in done:
+            # Looked at, so that nobody complains that nobody did.
+            _ = task.cancelled() or task.exception()
+
+
 _abandoned: set[asyncio.Task[None]] = set()
 """Keeps them from being collected before they are done."""
 
@@ -203,8 +218,7 @@ class MqttLink:
         """Give up the connection; `start` begins anew. Idempotent."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended([task], TIMEOUT_S)
 
     async def publish(self, topic: str, payload: str) -> None:
         """Say something, once; returns when the broker has it. Raises DeviceUnreachable, within 10 s."""

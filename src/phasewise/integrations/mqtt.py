@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from phasewise.config import MqttConfig
-from phasewise.devices.mqtt import RETRY_MAX_S, RETRY_MIN_S, Broker, BrokerError, connection
+from phasewise.devices.mqtt import RETRY_MAX_S, RETRY_MIN_S, TIMEOUT_S, Broker, BrokerError, connection, ended
 from phasewise.engine.controls import Controls
 from phasewise.engine.state import SystemState
 from phasewise.integrations import mqtt_discovery as discovery
@@ -45,13 +45,9 @@ log = structlog.get_logger("phasewise.mqtt")
 class Mqtt:
     """The link to the broker that the configuration names, or to none."""
 
-    def __init__(
-        self, controls: Controls, energies: Energies, *, grace_s: float = GRACE_S, energy_s: float = ENERGY_S
-    ) -> None:
+    def __init__(self, controls: Controls, energies: Energies) -> None:
         self._controls = controls
         self._energies = energies
-        self._grace_s = grace_s
-        self._energy_s = energy_s
         self._config: MqttConfig | None = None
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = None
@@ -82,7 +78,7 @@ class Mqtt:
         """One while the broker has been out of reach for longer than a restart takes."""
         if self._config is None or self._problem is None:
             return None
-        if asyncio.get_running_loop().time() - self._away_since_s < self._grace_s:
+        if asyncio.get_running_loop().time() - self._away_since_s < GRACE_S:
             return None
         return Alarm(AlarmCode.MQTT_UNREACHABLE, Severity.WARNING, None, self._problem)
 
@@ -90,8 +86,7 @@ class Mqtt:
         task, self._task = self._task, None
         self._ends_for_good = for_good
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended([task], FAREWELL_S + TIMEOUT_S)
         self._problem = None
 
     async def _run(self, config: MqttConfig) -> None:
@@ -113,12 +108,15 @@ class Mqtt:
                 if self._problem != str(error):
                     log.warning("no broker", problem=str(error), next="tried again until it works")
                 self._problem = str(error)
+            except Exception:  # whatever it is, Home Assistant must not be left without a word for good
+                log.exception("the link to the broker failed", next="begun anew")
+                self._problem = "an error of Phasewise; its log has more"
             await asyncio.sleep(pause_s)
             pause_s = min(2.0 * pause_s, RETRY_MAX_S)
 
     async def _talk(self, client: "aiomqtt.Client", config: MqttConfig) -> None:
         """Until the connection breaks. Raises MqttError."""
-        session = Session(client, config, self._controls, self._energies, self._energy_s)
+        session = Session(client, config, self._controls, self._energies)
         try:
             await session.run()
         except asyncio.CancelledError:
@@ -141,7 +139,6 @@ class Session:
         config: MqttConfig,
         controls: Controls,
         energies: Energies,
-        energy_s: float,
     ) -> None:
         self._client = client
         self._topic = config.topic
@@ -150,7 +147,6 @@ class Session:
         self._announcement = discovery.discovery_topic(config.discovery_prefix, config.topic)
         self._controls = controls
         self._read_energies = energies
-        self._energy_s = energy_s
         self._energy_wh: Mapping[str, float] | None = None
         self._sent: dict[str, bytes] = {}
         """What the broker keeps of us, by topic."""
@@ -167,9 +163,12 @@ class Session:
 
     async def farewell(self, *, for_good: bool) -> None:
         """Be offline from now on; `for_good`: leave nothing behind."""
+        # Nothing may be on its way to us while we leave: the broker would take that for a broken line, and
+        # tell the last will after all.
+        await self._client.unsubscribe(self._availability)
         await self._client.publish(self._availability, "offline", qos=1, retain=True)
         if for_good:
-            for topic in (*self._sent, self._availability):
+            for topic in self._sent:
                 await self._client.publish(topic, b"", retain=True)
 
     async def _take_over(self) -> None:
@@ -191,7 +190,7 @@ class Session:
             # The history room has an alarm of its own for a file that can't be read.
             with contextlib.suppress(UnreadableError):
                 self._energy_wh = await asyncio.to_thread(self._read_energies)
-            await asyncio.sleep(self._energy_s)
+            await asyncio.sleep(ENERGY_S)
 
     async def _follow_state(self) -> None:
         async for state in self._controls.live.changes():
@@ -285,6 +284,4 @@ async def _all(jobs: tuple[Coroutine[Any, Any, None], ...]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)

@@ -130,7 +130,7 @@ def _battery(battery: BatteryState, phases: int, topic: str) -> Iterator[tuple[s
         value = _of("batteries", battery.id, f"{direction}_kwh")
         component = _sensor(f"{battery.name} {direction}", f"{topic}/energy", value, _ENERGY)
         yield f"{of}_{direction}", component
-    phase = f"{{{{ '{UNASSIGNED}' if value_json.phase == 'unassigned' else value_json.phase }}}}"
+    phase = f"{{{{ '{UNASSIGNED}' if value_json['phase'] == 'unassigned' else value_json['phase'] }}}}"
     yield (
         f"{of}_phase",
         _select(f"{battery.name} phase", at, phase, f"{at}/phase/set", phase_options(phases), _CONFIG),

@@ -5,6 +5,7 @@ its host is ever logged.
 """
 
 import asyncio
+import importlib
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -73,6 +74,8 @@ class Webhook:
         self._news.set()
 
     async def _send(self, url: str) -> None:
+        # Now and in a thread: it takes a second on a small machine, and an alarm is no moment to wait for it.
+        await asyncio.to_thread(importlib.import_module, "aiohttp")
         while True:
             while self._waiting:
                 await self._deliver(url, self._waiting.popleft())
@@ -95,7 +98,7 @@ class Webhook:
 
     async def _post(self, url: str, alarm: dict[str, str | None]) -> str | None:
         """None when it was delivered, else why not: without an error's own text: it may hold the address."""
-        import aiohttp  # noqa: PLC0415 - a daemon without a webhook need not load it
+        import aiohttp  # noqa: PLC0415 - loaded by `_send`; a daemon without a webhook need not
 
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         try:
