@@ -226,6 +226,24 @@ async def test_http_answers_that_are_not_prices(answer: Any, kind: type[SourceEr
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(text=f"<p>{'x' * 165} who asks with s3cr3t-in-query or s3cr3t-in-header?</p>"),
+        web.Response(text="Bearer s3cr3t-in-header has no prices", status=429),
+        {"prices": [{"start": "s3cr3t-in-query", "price": "s3cr3t-in-header"}]},
+        [{"s3cr3t-in-query": 1}],
+    ],
+)
+async def test_a_service_that_repeats_secrets_in_its_answer_does_not_spread_them(answer: Any) -> None:
+    headers = {"Authorization": "Bearer s3cr3t-in-header"}
+    async with FakeService(lambda _: answer).running() as service:
+        source = http(service, "?key=s3cr3t-in-query", path="prices", headers=headers)
+        with pytest.raises(SourceError) as caught:
+            await source.fetch(NOW)
+    assert "s3cr3t" not in str(caught.value)
+
+
 async def test_a_forecast_over_http_and_from_a_file(tmp_path: Path) -> None:
     rows = [{"start": iso(NOW + n * 1800), "power": 0.4 * n} for n in range(3)]
     expected = tuple(

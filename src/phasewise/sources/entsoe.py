@@ -122,7 +122,7 @@ class EntsoePrices:
                     "under My Account"
                 ) from refused
             raise
-        return checks.prices(_spans(_root(body), self._code), NAME)
+        return checks.prices(_spans(_root(body, token), self._code), NAME)
 
 
 def _token(file: Path) -> str:
@@ -139,12 +139,14 @@ def _stamp(utc_s: float) -> str:
     return datetime.fromtimestamp(utc_s, UTC).strftime("%Y%m%d%H%M")
 
 
-def _root(body: bytes) -> ElementTree.Element:
+def _root(body: bytes, token: str) -> ElementTree.Element:
     """The document without namespaces: they change with each version of the schema, the names do not."""
     try:
         root = ElementTree.fromstring(body)  # noqa: S314 - size is bounded, and expat refuses entity bombs
     except ElementTree.ParseError as error:
-        raise SourceBadData(f"{NAME} sent something that is not XML: {shown(body)}") from error
+        raise SourceBadData(
+            f"{NAME} sent something that is not XML: {shown(body, secrets=(token,))}"
+        ) from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from phasewise.model.forecast import ForecastInterval
 from phasewise.model.prices import MarketPrice
 from phasewise.sources import checks
-from phasewise.sources.base import SourceOptions, SourcePlace, SourceRefused, own
+from phasewise.sources.base import SourceBadData, SourceOptions, SourcePlace, SourceRefused, own
 from phasewise.sources.checks import Span
 from phasewise.sources.days import local_day, today_and_tomorrow
 from phasewise.sources.rows import (
@@ -20,7 +20,7 @@ from phasewise.sources.rows import (
     as_prices,
     json_spans,
 )
-from phasewise.sources.web import get, parsed, session
+from phasewise.sources.web import get, parsed, secrets_of, session, without
 
 DAY = "{day}"
 """In a URL: the local day, such as 2026-12-24; such a URL is asked for today and for tomorrow."""
@@ -109,6 +109,7 @@ async def _spans(
     today_s, tomorrow_s, _ = today_and_tomorrow(now_utc_s, zone)
     days = (today_s, tomorrow_s) if DAY in url else (today_s,)
     found: list[Span] = []
+    secrets = secrets_of(url, {}, headers)
     async with session() as web:
         for number, start_s in enumerate(days):
             try:
@@ -117,5 +118,8 @@ async def _spans(
                 if number and refused.status in NOTHING_YET:
                     break
                 raise
-            found += json_spans(parsed(body, _host(url)), options, zone, _host(url))
+            try:
+                found += json_spans(parsed(body, _host(url), secrets), options, zone, _host(url))
+            except SourceBadData as error:  # a service may repeat in its answer what it was asked
+                raise SourceBadData(without(secrets, str(error))) from None
     return found

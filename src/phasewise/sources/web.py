@@ -1,7 +1,7 @@
 """One polite way to ask a web service: in time, in size, and with errors that say what came back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -36,7 +36,7 @@ async def get(
 ) -> bytes:
     """The body of a good answer. Raises SourceError, which never repeats parameters: they hold secrets."""
     host = urlsplit(url).hostname or "the address"
-    secrets = _secrets(url, params or {}, headers or {})
+    secrets = secrets_of(url, params or {}, headers or {})
     try:
         async with web.get(url, params=params, headers=headers) as answer:
             body = bytearray()
@@ -48,30 +48,32 @@ async def get(
     except TimeoutError as error:
         raise SourceUnreachable(f"{host} did not answer within {TIMEOUT_S:g} s") from error
     except (aiohttp.ClientError, ValueError) as error:
-        reason = _without(secrets, f"{type(error).__name__}: {error}")
+        reason = without(secrets, f"{type(error).__name__}: {error}")
         raise SourceUnreachable(f"{host} can't be reached: {reason}") from error
     if status != 200:
-        text = f": {_without(secrets, shown(bytes(body), 4 * SHOWN))}"[: SHOWN + 2] if body else ""
+        text = f": {shown(bytes(body), secrets=secrets)}" if body else ""
         raise SourceRefused(f"{host} answered {status} {phrase or ''}".rstrip() + text, status)
     return bytes(body)
 
 
-def parsed(body: bytes, source: str) -> object:
-    """The content of a JSON answer. Raises SourceBadData."""
+def parsed(body: bytes, source: str, secrets: Sequence[str] = ()) -> object:
+    """The content of a JSON answer. `secrets`: what the error never repeats. Raises SourceBadData."""
     try:
         content: object = json.loads(body)
     except ValueError as error:
-        raise SourceBadData(f"{source} sent something that is not JSON: {shown(body)}") from error
+        raise SourceBadData(
+            f"{source} sent something that is not JSON: {shown(body, secrets=secrets)}"
+        ) from error
     return content
 
 
-def shown(body: bytes, length: int = SHOWN) -> str:
-    """The beginning of an answer on one line."""
-    text = " ".join(body[: 4 * SHOWN].decode("utf-8", "replace").split())
+def shown(body: bytes, length: int = SHOWN, secrets: Sequence[str] = ()) -> str:
+    """The beginning of an answer on one line, without these secrets."""
+    text = without(secrets, " ".join(body[: 4 * SHOWN].decode("utf-8", "replace").split()))
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def _secrets(url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
+def secrets_of(url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
     """What may be secret of a question, longest first: some services repeat in their answer what they got."""
     parts = urlsplit(url)
     values = [*params.values(), *headers.values(), *(value for _, value in parse_qsl(parts.query))]
@@ -80,7 +82,8 @@ def _secrets(url: str, params: Mapping[str, str], headers: Mapping[str, str]) ->
     return sorted((word for word in found if word and len(word) >= MIN_SECRET), key=len, reverse=True)
 
 
-def _without(secrets: list[str], text: str) -> str:
+def without(secrets: Sequence[str], text: str) -> str:
+    """The text with each of these, the longest first, made unreadable."""
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
