@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from state_kit import BEGIN, state
 
 from phasewise.engine.habit import Habit
-from phasewise.engine.historian import HOLD_S, Historian, Registers, load_means, registers_of
+from phasewise.engine.historian import HOLD_S, MOST_SECONDS, Historian, Registers, load_means, registers_of
 from phasewise.engine.state import PricesState, SystemState
 from phasewise.model.forecast import ForecastInterval
 from phasewise.store import History, open_to_write
@@ -215,6 +215,16 @@ def test_a_clock_that_goes_back_or_stands_still_makes_a_gap_and_no_energy(kept: 
     assert kept.day().import_wh == pytest.approx(5.0)
 
 
+def test_while_the_writer_hangs_memory_stays_bounded_and_the_newest_is_kept(kept: Kept) -> None:
+    for second in range(MOST_SECONDS + 500):
+        kept.historian.saw(state(BEGIN + second, (float(second), 0.0, 0.0)))
+    kept.write()
+    found = kept.past.curves(BEGIN, BEGIN + MOST_SECONDS + 500, 10_000, ["grid.total_w"])
+    known = [value for value in found.series["grid.total_w"].mean if value is not None]
+    assert len(known) == MOST_SECONDS
+    assert known[-1] == MOST_SECONDS + 497, "the last state holds no second yet, the one before is begun"
+
+
 async def test_a_state_that_can_not_be_kept_ends_nothing(kept: Kept) -> None:
     from phasewise.engine.live import Live
 
@@ -238,6 +248,8 @@ def test_the_habit_of_a_house_survives_a_restart(kept: Kept) -> None:
         )
         kept.historian.saw(state(at, load_w=load_w))
         live.saw(at, load_w, kept.forecast, "UTC")
+        if at % 900 < 9:
+            kept.write()
     kept.write()
     recalled = Habit()
     recalled.recall(load_means(kept.past, end), end, "UTC")

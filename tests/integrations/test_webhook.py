@@ -1,8 +1,11 @@
 """Alarms to a webhook: a real server that answers, refuses, is slow, or is not there."""
 
 import asyncio
+import importlib.abc
 import json
 import logging
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -200,3 +203,24 @@ async def test_another_address_from_now_on_or_none() -> None:
         webhook.alarm(RISEN, NAMES)
         await asyncio.sleep(0.1)
     assert (len(first.bodies), len(second.bodies)) == (1, 1)
+
+
+async def test_what_sending_needs_is_loaded_beside_the_loop_before_there_is_an_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first alarm may be of a phase over its limit: control must not stand still for a second then."""
+    loaded_in: list[threading.Thread] = []
+
+    class Watching(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, *_: object) -> None:
+            if fullname == "aiohttp":
+                loaded_in.append(threading.current_thread())
+
+    async with receiving() as receiver:
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, "aiohttp", raising=False)
+            patch.setattr(sys, "meta_path", [Watching(), *sys.meta_path])
+            async with hooked(receiver.url), asyncio.timeout(DEADLINE_S):
+                while not loaded_in:  # noqa: ASYNC110 - a list has no event
+                    await asyncio.sleep(0.01)
+    assert threading.main_thread() not in loaded_in

@@ -7,7 +7,7 @@ import math
 import sqlite3
 import threading
 from bisect import bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -27,6 +27,8 @@ HOLD_S = 10.0
 LEAST_OF_SECOND = 0.5
 """A second of which less is known counts as unknown."""
 QUARTER_S = 900
+MOST_SECONDS = 7200
+"""So many wait while the writer hangs in a broken disk, the oldest go first: two hours, some ten MB."""
 MOST_W = 100_000.0
 """More than any home's connection: a register that runs faster is another meter's, or was misread."""
 COUNT_S = 60.0
@@ -163,7 +165,7 @@ class _Seconds:
     """Means per second, of states that hold for any time."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[int, Values]] = []
+        self._done: deque[tuple[int, Values]] = deque(maxlen=MOST_SECONDS)
         self._second = 0
         self._parts: list[tuple[float, Values]] = []
 
@@ -184,7 +186,8 @@ class _Seconds:
 
     def taken(self) -> list[tuple[int, Values]]:
         """The seconds that are over since the last call."""
-        done, self._done = self._done, []
+        done = list(self._done)
+        self._done.clear()
         return done
 
     def _close(self) -> None:
