@@ -1,6 +1,6 @@
 /** The wizard that finds out which phase a battery is on: what it checks, draws and says. */
 
-import { isZero, list, number, power } from "./format";
+import { isZero, list, number } from "./format";
 import { THREE_PHASE } from "./home";
 import { t } from "./i18n";
 import type { BatteryState, IdentifyState, SystemState } from "./state";
@@ -14,14 +14,13 @@ export interface Check {
 export function checks(home: SystemState, battery: BatteryState): Check[] {
   const words = t.batteries.identify;
   const phases = Object.values(home.grid.phases);
+  const check = (ok: boolean, yes: string, no: string): Check => ({ text: ok ? yes : no, ok });
+  const metered = phases.every(({ freshness, power_w }) => freshness === "fresh" && power_w !== null);
   return [
-    { text: words.checkReach, ok: battery.reachable && battery.available },
-    {
-      text: words.checkMeter,
-      ok: phases.every(({ freshness, power_w }) => freshness === "fresh" && power_w !== null),
-    },
-    { text: words.checkAuto, ok: battery.override === "auto" },
-    { text: words.checkOther, ok: home.identify?.state !== "running" },
+    check(battery.reachable && battery.available, words.checkReach, words.noReach),
+    check(metered, words.checkMeter, words.noMeter),
+    check(battery.override === "auto", words.checkAuto, words.noAuto),
+    check(home.identify?.state !== "running", words.checkOther, words.noOther),
   ];
 }
 

@@ -55,7 +55,6 @@ export const batteries = {
       charge === discharge
         ? `${floor} to ${ceiling}, at most ${charge}`
         : `${floor} to ${ceiling}, charging ${charge}, discharging ${discharge}`,
-    both: (charged: string, discharged: string) => `${charged} charged, ${discharged} discharged`,
     historyOf: (name: string) => `History of ${name}`,
     whyOf: (name: string) => `Why-log of ${name}`,
     phase: "Phase",
@@ -66,6 +65,8 @@ export const batteries = {
     orderHint: "The first one is used first.",
     earlier: "Earlier",
     later: "Later",
+    earlierOf: (name: string) => `Earlier: ${name}`,
+    laterOf: (name: string) => `Later: ${name}`,
     maxCharge: "Charge with at most",
     maxDischarge: "Discharge with at most",
     minSoc: "Keep at least",
@@ -102,9 +103,13 @@ export const batteries = {
     nothing: "Nothing is changed by it: at the end you decide.",
     before: "Before you begin",
     checkReach: "The battery answers",
+    noReach: "The battery does not answer, or can't be used now",
     checkMeter: "The meter gives a fresh reading of every phase",
+    noMeter: "The meter gives no fresh reading of every phase",
     checkAuto: "The battery is on automatic",
+    noAuto: "The battery is not on automatic: change that in its details first",
     checkOther: "No other identification is running",
+    noOther: "Another identification is running: wait for it",
     quiet: "It works best while the house is quiet: no hob, no kettle.",
     start: "Begin",
     refused: (problem: string) => `It did not begin: ${problem}`,
@@ -114,6 +119,7 @@ export const batteries = {
     progress: "Progress",
     stop: "Stop",
     plot: (name: string) => `Power of ${name} and of the phases since the beginning`,
+    plotHint: "Dashed: the battery. Solid: each phase, around its own mean.",
     confidence: (pct: string) => `Confidence ${pct}`,
     soFar: {
       none: "Nothing to compare yet: the first step takes about half a minute.",
