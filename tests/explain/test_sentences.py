@@ -23,6 +23,7 @@ SUBJECT_ALARMS = {
     AlarmCode.PHASE_LOST,
     AlarmCode.FUSE_WARM,
     AlarmCode.MAPPING_DOUBTFUL,
+    AlarmCode.PHASE_TOLD_OTHERWISE,
 }
 PLAIN_FACTS = {FactCode.NO_BATTERY, FactCode.DELTA, FactCode.NO_PHASE_POWER}
 """Those that need no value."""
@@ -142,6 +143,7 @@ def test_facts_are_told_in_the_language_and_replace_the_detail(lang: str, told: 
         (Fact(FactCode.USED_PCT, 52.4), "52 %"),
         (Fact(FactCode.CADENCE_S, 30.2), "30 s"),
         (Fact(FactCode.SEEN_ON, "L3"), "L3"),
+        (Fact(FactCode.TOLD_PHASE, "L3"), "L3"),
     ],
 )
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -32,6 +32,7 @@ from phasewise.engine.recorder import Recorder
 from phasewise.engine.state import Counters
 from phasewise.engine.submeters import Submeters
 from phasewise.engine.summary import CONTROL_FAILED, Scene, Spans, summary
+from phasewise.engine.told_phase import told_otherwise
 from phasewise.mapping import plausibility
 from phasewise.model import (
     Alarm,
@@ -346,6 +347,7 @@ class Engine:
             facts = (Fact(FactCode.CADENCE_S, round(snapshot.grid_cadence_s)),)
             found.append(Alarm(AlarmCode.METER_SLOW, Severity.WARNING, "meter", facts=facts))
         found.extend(self.submeters.alarms(now_s))
+        found.extend(told_otherwise(snapshot, self.settings))
         for worker in self._workers.values():
             found.extend(self._battery_alarms(worker, now_s))
         return found

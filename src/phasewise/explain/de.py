@@ -196,6 +196,10 @@ DE = Catalogue(
             "Was der Zähler zeigt, passt nicht zur eingestellten Phase von Batterie {subject}. Nichts wurde"
             " geändert; prüfen Sie, an welcher Phase sie hängt."
         ),
+        A.PHASE_TOLD_OTHERWISE: (
+            "Für Batterie {subject} ist dort, woher ihre Messwerte kommen, eine andere Phase gewählt, etwa in"
+            " Home Assistant. Es gilt die hier eingestellte Phase; stellen Sie beide gleich ein."
+        ),
     },
     facts={
         F.IMPORT_OVER_W: "Es werden {value} zu viel bezogen.",
@@ -210,6 +214,7 @@ DE = Catalogue(
         F.CADENCE_S: "Der Zähler sendet alle {value}; eine Phase braucht 10 s oder weniger.",
         F.NO_PHASE_POWER: "Der Zähler nennt die Leistung der einzelnen Phasen nicht.",
         F.SEEN_ON: "Ihre Leistung zeigt sich auf {value}.",
+        F.TOLD_PHASE: "Dort ist es {value}.",
     },
     difference="Das macht {power} aus.",
     detail="Einzelheit: {detail}",

@@ -162,6 +162,10 @@ EN = Catalogue(
             "What the meter shows does not fit the phase that is set for battery {subject}. Nothing was"
             " changed; check on which phase it is."
         ),
+        A.PHASE_TOLD_OTHERWISE: (
+            "Another phase is chosen for battery {subject} where its readings come from, such as in Home"
+            " Assistant. The phase that is set here counts; make both the same."
+        ),
     },
     facts={
         F.IMPORT_OVER_W: "It draws {value} too much.",
@@ -176,6 +180,7 @@ EN = Catalogue(
         F.CADENCE_S: "The meter sends every {value}; a phase needs 10 s or less.",
         F.NO_PHASE_POWER: "The meter does not tell the power of each phase.",
         F.SEEN_ON: "Its power shows on {value}.",
+        F.TOLD_PHASE: "There it is {value}.",
     },
     difference="This makes a difference of {power}.",
     detail="Detail: {detail}",

@@ -111,6 +111,7 @@ DE = EventWords(
         A.PHASE_LOST: "kein Zählerwert von einer Phase",
         A.FUSE_WARM: "Sicherung trägt zu viel",
         A.MAPPING_DOUBTFUL: "Phase einer Batterie zweifelhaft",
+        A.PHASE_TOLD_OTHERWISE: "anderswo ist eine andere Phase gewählt",
     },
     of_subject="{title} ({subject})",
     strategies={

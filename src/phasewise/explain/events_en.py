@@ -111,6 +111,7 @@ EN = EventWords(
         A.PHASE_LOST: "no meter value of a phase",
         A.FUSE_WARM: "fuse carries too much",
         A.MAPPING_DOUBTFUL: "phase of a battery is doubtful",
+        A.PHASE_TOLD_OTHERWISE: "another phase is chosen elsewhere",
     },
     of_subject="{title} ({subject})",
     strategies={

@@ -111,6 +111,7 @@ NL = EventWords(
         A.PHASE_LOST: "geen meterwaarde van een fase",
         A.FUSE_WARM: "zekering draagt te veel",
         A.MAPPING_DOUBTFUL: "twijfel over de fase van een batterij",
+        A.PHASE_TOLD_OTHERWISE: "elders is een andere fase gekozen",
     },
     of_subject="{title} ({subject})",
     strategies={

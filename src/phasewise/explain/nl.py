@@ -183,6 +183,10 @@ NL = Catalogue(
             "Wat de meter laat zien past niet bij de fase die voor batterij {subject} is ingesteld. Er is"
             " niets gewijzigd; controleer op welke fase ze zit."
         ),
+        A.PHASE_TOLD_OTHERWISE: (
+            "Voor batterij {subject} is een andere fase gekozen op de plek waar haar meetwaarden vandaan"
+            " komen, zoals in Home Assistant. De fase die hier is ingesteld telt; maak ze gelijk."
+        ),
     },
     facts={
         F.IMPORT_OVER_W: "Er wordt {value} te veel afgenomen.",
@@ -196,6 +200,7 @@ NL = Catalogue(
         F.CADENCE_S: "De meter stuurt elke {value}; een fase heeft 10 s of minder nodig.",
         F.NO_PHASE_POWER: "De meter geeft het vermogen per fase niet.",
         F.SEEN_ON: "Haar vermogen is te zien op {value}.",
+        F.TOLD_PHASE: "Daar is het {value}.",
     },
     difference="Dat maakt {power} verschil.",
     detail="Detail: {detail}",

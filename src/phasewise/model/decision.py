@@ -120,6 +120,8 @@ class AlarmCode(StrEnum):
     """Half of a fuse's thermal budget is used up."""
     MAPPING_DOUBTFUL = "mapping-doubtful"
     """What the meter shows does not fit a battery's configured phase."""
+    PHASE_TOLD_OTHERWISE = "phase-told-otherwise"
+    """Another phase than the configured one was chosen for a battery where its readings come from."""
 
 
 class FactCode(StrEnum):
@@ -143,6 +145,8 @@ class FactCode(StrEnum):
     """The meter tells no power per phase."""
     SEEN_ON = "seen-on"
     """The battery's power shows on phase `value`."""
+    TOLD_PHASE = "told-phase"
+    """The phase that was chosen elsewhere is `value`."""
 
 
 class Fact(Struct, frozen=True):

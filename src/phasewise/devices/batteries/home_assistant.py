@@ -246,7 +246,7 @@ class HomeAssistantBattery:
         moved = writers.look() if self._in_control else writers.moved
         if moved is not None:
             self._in_control = False
-            raise DeviceRefused(moved.text(self._clock.now_s()))
+            raise DeviceRefused(moved.refusal(self._clock.now_s()))
         if not self._in_control:
             self._take_control()
         if rewrite or writers.lost_control():
@@ -320,7 +320,7 @@ class HomeAssistantBattery:
             soc_pct=soc_pct,
             battery_power_w=self._value("battery_power", "w"),
             controllable=not taken and moved is None,
-            state=state if moved is None else moved.text(now_s),
+            state=state if moved is None else moved.text,
             readback_w=readback_w,
             temperature_c=self._value("temperature", "c"),
             capacity_wh=self._value("capacity", "wh"),

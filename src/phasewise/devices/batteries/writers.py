@@ -69,14 +69,19 @@ class Moved(Struct, frozen=True):
     by: str
     quiet_since_s: float
 
-    def text(self, now_s: float) -> str:
-        """Which one, to what, and when it will be tried again."""
-        left_s = max(QUIET_S - (now_s - self.quiet_since_s), 0.0)
+    @property
+    def text(self) -> str:
+        """Which one, to what, and the rule by which it will be tried again."""
         return (
             f"{self.entity_id} was set to {self.state} by {self.by}, not by Phasewise: something else "
             "controls this battery. It is let alone until nobody has moved its entities for "
-            f"{QUIET_S / 60:.0f} minutes; next attempt in {left_s:.0f} s at the earliest"
+            f"{QUIET_S / 60:.0f} minutes"
         )
+
+    def refusal(self, now_s: float) -> str:
+        """The same, and when that is at the earliest."""
+        left_s = max(QUIET_S - (now_s - self.quiet_since_s), 0.0)
+        return f"{self.text}; next attempt in {left_s:.0f} s at the earliest"
 
 
 class Writers:
