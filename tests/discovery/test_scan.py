@@ -31,7 +31,7 @@ from scan_world import (
 from phasewise.devices.batteries.marstek import MarstekOptions
 from phasewise.devices.meters.dsmr import DsmrOptions
 from phasewise.devices.modbus import LineTiming
-from phasewise.discovery import USUAL_PORTS, Finding, Kind, NoteCode, Scan, mdns, p1
+from phasewise.discovery import USUAL_PORTS, Finding, Kind, NoteCode, Scan, Suggestion, mdns, p1
 from phasewise.discovery import marstek as marstek_probe
 from phasewise.setup.words import said
 from phasewise.sim.servers.marstek import MarstekServer
@@ -169,11 +169,9 @@ def test_what_is_neither_is_not_called_so(scanned: Scanned, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [
-        ("HomeWizard P1 Meter, 127.0.0.1", Kind.METER, "another release"),
         ("HomeWizard Plug-In Battery, 127.0.0.1", Kind.BATTERY, "another release"),
         ("HomeWizard Energy Socket, 127.0.0.1", Kind.OTHER, "HWE-SKT"),
         ("HomeWizard nameless, 127.0.0.1", Kind.OTHER, "nameless"),
-        ("Shelly Pro3EM, 127.0.0.1", Kind.METER, "another release"),
         ("Shelly 3EM, 127.0.0.1", Kind.METER, "another release"),
         ("Zendure SolarFlow800, 127.0.0.1", Kind.BATTERY, "another release"),
         ("Home Assistant (Our house), 127.0.0.1", Kind.OTHER, "two controllers fight"),
@@ -185,6 +183,32 @@ def test_what_announces_itself_is_found_once_and_not_offered(
     (found,) = [finding for finding in scanned.scan.findings if finding.name == name]
     assert (found.kind, found.driver, found.url, found.suggestions) == (kind, None, None, ())
     assert says in said(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "driver"),
+    [("HomeWizard P1 Meter, 127.0.0.1", "homewizard"), ("Shelly Pro3EM, 127.0.0.1", "shelly")],
+)
+def test_what_announces_itself_is_offered_where_there_is_a_driver(
+    scanned: Scanned, name: str, driver: str
+) -> None:
+    (found,) = [finding for finding in scanned.scan.findings if finding.name == name]
+    url = "http://127.0.0.1"
+    assert (found.kind, found.driver, found.url) == (Kind.METER, driver, url)
+    assert found.suggestions == (Suggestion(Kind.METER, driver, {"url": url}),)
+    assert "another release" not in said(found.notes)
+
+
+@pytest.mark.parametrize(("port", "spares"), [(443, True), (81, False)])
+async def test_what_is_in_use_is_not_offered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, spares: bool
+) -> None:
+    monkeypatch.setattr(mdns, "BROWSE_S", 1.5)
+    async with announcing():
+        spared = {("127.0.0.1", port)}
+        scan = Scan(IPv4Network("127.0.0.1/32"), [9], spared=spared, mdns_interfaces=LOCAL, dev=tmp_path)
+        await scan.run()
+    assert spares is not any(finding.driver == "shelly" for finding in scan.findings)
 
 
 def test_switches_and_printers_are_left_out(scanned: Scanned) -> None:

@@ -8,7 +8,7 @@ from zeroconf import Error as ZeroconfError
 from zeroconf import InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from phasewise.discovery.findings import Finding, Kind, Note, NoteCode
+from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 
 BROWSE_S = 4.0
 """Questions are sent at 0, 1 and 3 s (RFC 6762, section 5.2); who answers does so within half a second."""
@@ -80,10 +80,23 @@ def _announced(name: str, *, later: bool = True) -> tuple[Note, ...]:
     return (note, Note(NoteCode.DRIVER_LATER)) if later else (note,)
 
 
+def _usable(kind: Kind, driver: str, name: str, heard: Announcement, called: str) -> Finding:
+    """What a driver of this version talks to, at the usual port."""
+    url = f"http://{heard.address}"
+    suggestion = Suggestion(kind, driver, {"url": url})
+    return Finding(kind, name, _announced(called, later=False), driver, url, (suggestion,))
+
+
+HOMEWIZARD_METERS = {"HWE-P1", "HWE-KWH3", "SDM630-wifi"}
+"""Those that tell of every phase. All know the API without a token; which API to use is the user's choice."""
+
+
 def _homewizard(heard: Announcement) -> Finding:
     product = heard.properties.get("product_type", "")
     name = f"HomeWizard {heard.properties.get('product_name') or heard.name}, {heard.address}"
-    kind = {"HWE-P1": Kind.METER, "HWE-BAT": Kind.BATTERY}.get(product, Kind.OTHER)
+    if product in HOMEWIZARD_METERS:
+        return _usable(Kind.METER, "homewizard", name, heard, product)
+    kind = Kind.BATTERY if product == "HWE-BAT" else Kind.OTHER
     return Finding(kind, name, _announced(product or heard.name, later=kind is not Kind.OTHER))
 
 
@@ -92,7 +105,10 @@ def _shelly(heard: Announcement) -> Finding | None:
     app = heard.properties.get("app", "")
     if "EM" not in app:
         return None
-    return Finding(Kind.METER, f"Shelly {app}, {heard.address}", _announced(heard.name))
+    name = f"Shelly {app}, {heard.address}"
+    if "3EM" in app:
+        return _usable(Kind.METER, "shelly", name, heard, heard.name)
+    return Finding(Kind.METER, name, _announced(heard.name))
 
 
 def _first_shelly(heard: Announcement) -> Finding | None:

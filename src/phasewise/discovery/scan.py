@@ -5,6 +5,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from phasewise.discovery import marstek, mdns, p1, serial_ports
 from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
@@ -116,9 +117,16 @@ class Scan:
 
     async def _hear_announcements(self) -> None:
         try:
-            self.findings += await mdns.browse(interfaces=self._mdns_interfaces)
+            found = await mdns.browse(interfaces=self._mdns_interfaces)
         except mdns.MdnsError as error:
             self.problems.append(Note(NoteCode.NO_MDNS, {"why": str(error)}))
+            return
+        self.findings += [finding for finding in found if not self._is_in_use(finding)]
+
+    def _is_in_use(self, finding: Finding) -> bool:
+        """Whichever of its two web servers is used, it is the same device."""
+        host = urlsplit(finding.url or "").hostname
+        return host is not None and not self._spared.isdisjoint({(host, 80), (host, 443)})
 
     async def _look(self, address: str, port: int, turns: asyncio.Semaphore) -> None:
         async with turns:
