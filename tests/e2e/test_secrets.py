@@ -27,6 +27,7 @@ CONFIG = """\
 site: {{name: Test house}}
 meter: {{driver: dsmr, url: "{meter}"}}
 batteries: []
+mqtt: {{url: "mqtt://127.0.0.1:{nobody}", username: me, password_file: broker}}
 web: {{port: {port}, token_file: token, password_file: password, viewer_token_file: viewers}}
 alarms: {{webhook: "http://user:{canary}@127.0.0.1:{service}/hook/{canary}?token={canary}"}}
 prices:
@@ -35,21 +36,23 @@ prices:
   headers: {{X-Access: "{canary}"}}
 forecast:
   driver: http-json
-  url: "http://user:{canary}@127.0.0.1:{nobody}/forecast?token={canary}"
+  url: "http://{canary}@127.0.0.1:{nobody}/forecast?token={canary}"
   headers: {{Authorization: "Bearer {canary}"}}
 """
 BROKEN = (
     ('webhook: "http:', 'webhook: "ftp:'),
     ('headers: {{X-Access: "{canary}"}}', "headers: [{canary}]"),
-    ('url: "http://user:{canary}@127.0.0.1:{nobody}', 'url: "htp://user:{canary}@127.0.0.1:{nobody}'),
+    ('url: "http://{canary}@127.0.0.1:{nobody}', 'url: "htp://{canary}@127.0.0.1:{nobody}'),
+    ('url: "mqtt://127.0.0.1', 'url: "mqtts://me:{canary}@127.0.0.1'),
     ("token_file: token,", "token: {canary}, password: {canary}, password_fil: x,"),
 )
 """Mistakes at the places of secrets."""
 
 
 async def _echo(request: web.Request) -> web.Response:
-    """A service that says no, and repeats what it was sent."""
-    return web.Response(status=500, text=f"{request.url} {dict(request.headers)}")
+    """A service that says no in one way or another, and repeats what it was sent."""
+    status = 200 if request.path == "/prices" else 500
+    return web.Response(status=status, text=f"{request.url} {dict(request.headers)}")
 
 
 async def _answers(client: httpx.AsyncClient) -> dict[str, str]:
@@ -115,6 +118,7 @@ async def test_no_secret_of_the_configuration_gets_out(tmp_path: Path) -> None:
     places["service"] = runner.addresses[0][1]
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "viewers").write_text(VIEWERS)
+    (tmp_path / "broker").write_text(CANARY)
     known = PasswordHash.of(f"password {CANARY}")
     (tmp_path / "password").write_text(known.text())
     config, log = tmp_path / "home.yaml", tmp_path / "daemon.log"

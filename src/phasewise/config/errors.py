@@ -13,9 +13,10 @@ MASK = "********"
 """Stands for a secret; nobody uses this as one, so that a mask can be told from what it hides."""
 _IN_URL = (
     re.compile(r"(?P<before>://[^/?#\s:@]*:)\S+(?=@)"),
+    re.compile(r"(?P<before>://)[^/?#\s:@]+(?=@)"),
     re.compile(r"(?i)(?P<before>[?&][\w-]*(?:password|secret|token|key|auth)=)[^&#\s]+"),
 )
-"""The password in front of a host, and keys in a query."""
+"""The password in front of a host, or what stands there alone, as tokens do; and keys in a query."""
 
 _SHOWN_LENGTH = 60  # longer values would hide the rest of the message in a terminal
 
