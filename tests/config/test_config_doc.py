@@ -12,18 +12,15 @@ from pydantic import BaseModel
 
 from phasewise.config import parse_config
 from phasewise.config.check import model_in
+from phasewise.config.control import ControlSection
 from phasewise.config.schema import (
-    AlarmsSection,
     BatterySection,
-    ControlSection,
     FileSections,
     FurtherMeterSection,
-    HistorySection,
     MeterSection,
-    MqttSection,
     SiteSection,
-    WebSection,
 )
+from phasewise.config.services import AlarmsSection, HistorySection, MqttSection, WebSection
 from phasewise.config.sources import ForecastSection, PricesSection
 from phasewise.config.strategies import ChargeSection, SellSection
 

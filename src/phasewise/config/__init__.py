@@ -12,7 +12,7 @@ from phasewise.config.errors import ConfigError, EditError, Problem, key_text
 from phasewise.config.load import load_config, parse_config, read_text
 from phasewise.config.password import PasswordHash, read_password, write_password
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
-from phasewise.config.schema import (
+from phasewise.config.result import (
     AlarmsConfig,
     BatteryConfig,
     Config,

@@ -9,33 +9,30 @@ from pydantic import BaseModel
 from phasewise.config.api_token import LOCAL_HOSTS, TokenError, read_token
 from phasewise.config.battery import battery_settings
 from phasewise.config.check import DRIVER_FAULTS, Checker, Model
+from phasewise.config.control import ControlSection, LimitPerPhase, ProtectionSection
 from phasewise.config.errors import KeyPath, did_you_mean, shown
 from phasewise.config.fields import Section
 from phasewise.config.password import read_password
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
-from phasewise.config.schema import (
+from phasewise.config.result import (
     AlarmsConfig,
-    AlarmsSection,
     BatteryConfig,
-    BatterySection,
     Config,
-    ControlSection,
-    FileSections,
     FurtherMeterConfig,
+    HistoryConfig,
+    MeterConfig,
+    MqttConfig,
+    WebConfig,
+)
+from phasewise.config.schema import (
+    BatterySection,
+    FileSections,
     FurtherMeterSection,
     FusePerPhase,
-    HistoryConfig,
-    HistorySection,
-    LimitPerPhase,
-    MeterConfig,
     MeterSection,
-    MqttConfig,
-    MqttSection,
-    ProtectionSection,
     SiteSection,
-    WebConfig,
-    WebSection,
 )
+from phasewise.config.services import AlarmsSection, HistorySection, MqttSection, WebSection
 from phasewise.config.sources import ForecastConfig, ForecastSection, PricesConfig, PricesSection
 from phasewise.config.tariff import tariff_periods
 from phasewise.model import Connection, Regulate, Site

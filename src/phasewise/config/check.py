@@ -20,7 +20,7 @@ from phasewise.config.errors import (
     shown,
     without_secrets,
 )
-from phasewise.config.schema import TAGS
+from phasewise.config.fields import TAGS
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -47,3 +47,12 @@ class Section(BaseModel):
     """A mapping of the file: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+SCALAR, MAPPING = TAGS = ("(scalar)", "(mapping)")
+"""Which member of a union a value is for."""
+
+
+def kind(value: object) -> str:
+    """The tag of the member."""
+    return MAPPING if isinstance(value, dict) else SCALAR

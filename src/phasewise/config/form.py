@@ -6,20 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from phasewise.config.control import ControlSection
 from phasewise.config.errors import is_secret
 from phasewise.config.registry import BatteryEntry, MeterEntry, NotLoadedError, Registry, SourceEntry
 from phasewise.config.schema import (
-    AlarmsSection,
     BatterySection,
-    ControlSection,
     FileSections,
     FurtherMeterSection,
-    HistorySection,
     MeterSection,
-    MqttSection,
     SiteSection,
-    WebSection,
 )
+from phasewise.config.services import AlarmsSection, HistorySection, MqttSection, WebSection
 from phasewise.config.sources import ForecastSection, PricesSection
 
 SECTIONS: dict[str, type[BaseModel]] = {

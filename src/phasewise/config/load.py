@@ -7,7 +7,7 @@ from phasewise.config.check import Checker
 from phasewise.config.document import parse
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.registry import Registry
-from phasewise.config.schema import Config
+from phasewise.config.result import Config
 
 
 def load_config(path: Path, registry: Registry) -> Config:

@@ -16,13 +16,14 @@ from pydantic_core import to_jsonable_python
 
 from phasewise.config.build import Builder
 from phasewise.config.check import Checker, model_in
+from phasewise.config.control import ControlSection
 from phasewise.config.document import EXACT_INTEGERS, Document, Place, parse
 from phasewise.config.errors import ConfigError, KeyPath, key_text, without_secrets
 from phasewise.config.form import LISTS, SECTIONS, Entries, driver_entries
 from phasewise.config.load import parse_config
 from phasewise.config.registry import NotLoadedError, Registry
+from phasewise.config.result import Config
 from phasewise.config.rewrite import read, rewrite
-from phasewise.config.schema import Config, ControlSection
 from phasewise.config.secrets import StaleMaskError, masked, unmasked
 
 _DEEP = 16

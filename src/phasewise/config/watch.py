@@ -8,7 +8,7 @@ from pathlib import Path
 from phasewise.config.errors import ConfigError, Problem
 from phasewise.config.load import decode, parse_config, unreadable
 from phasewise.config.registry import Registry
-from phasewise.config.schema import Config
+from phasewise.config.result import Config
 
 _GONE_POLLS = 3
 """An editor that saves may remove or empty the file for an instant; longer is no saving any more."""
