@@ -29,6 +29,9 @@ test.each([
   ["dsmr", "/dev/ttyUSB0", "serial:///dev/ttyUSB0"],
   ["marstek", " 192.168.1.30 ", "modbus-tcp://192.168.1.30"],
   ["marstek", "modbus-rtu-tcp://bridge:8899?unit=2", "modbus-rtu-tcp://bridge:8899?unit=2"],
+  ["homewizard", "192.168.1.40", "http://192.168.1.40"],
+  ["homewizard", "https://192.168.1.40", "https://192.168.1.40"],
+  ["shelly", "192.168.1.41", "http://192.168.1.41"],
   ["other", "host", "host"],
 ])("%s at %s", (driver, text, url) => expect(asUrl(driver, text)).toBe(url));
 
@@ -51,12 +54,16 @@ test("what can be used, what is in use, and what can't be used yet", () => {
 
 test("the keys a driver needs, with what may stand there", () => {
   const options = {
-    properties: { url: { type: "string" }, model: { $ref: "#/$defs/Model" }, age: {} },
+    properties: { url: { type: "string" }, model: { $ref: "#/$defs/Model" }, age: {}, token: { "x-asked": true } },
     required: ["url", "model"],
     $defs: { Model: { enum: ["a", "b"] } },
   };
   const keys = needs({ kind: "battery", name: "x", options });
-  expect(keys.map(([key, schema]) => [key, schema.enum])).toEqual([["url", undefined], ["model", ["a", "b"]]]);
+  expect(keys.map(([key, schema, needed]) => [key, schema.enum, needed])).toEqual([
+    ["url", undefined, true],
+    ["model", ["a", "b"], true],
+    ["token", undefined, false],
+  ]);
 });
 
 test("phases: those the meter tells of, and those to choose from", () => {

@@ -29,6 +29,8 @@ export interface Schema {
   "x-unit"?: string;
   "x-group"?: string;
   "x-advanced"?: boolean;
+  /** Not required, but asked for where a device is added by hand. */
+  "x-asked"?: boolean;
   "x-restart"?: boolean;
   "x-secret"?: boolean;
   "x-format"?: string;

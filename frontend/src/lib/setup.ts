@@ -109,16 +109,21 @@ export function asUrl(driver: string, text: string): string {
   const serial = address.startsWith("/dev/");
   if (driver === "dsmr") return `${serial ? "serial" : "tcp"}://${address}`;
   if (driver === "marstek") return `${serial ? "modbus-rtu" : "modbus-tcp"}://${address}`;
+  if (OVER_HTTP.has(driver)) return `http://${address}`;
   return address;
 }
 
-/** The keys a driver can't do without, with what may stand there. */
-export function needs(driver: Driver): [string, Schema][] {
+const OVER_HTTP = new Set(["homewizard", "shelly", "zendure"]);
+
+/** The keys to ask for by hand: those a driver can't do without, and those that some devices need. */
+export function needs(driver: Driver): [string, Schema, boolean][] {
   const { properties = {}, required = [], $defs = {} } = driver.options;
-  return required.map((key) => {
+  const needed = new Set(required);
+  const keys = Object.keys(properties).filter((key) => needed.has(key) || properties[key]?.["x-asked"]);
+  return keys.map((key) => {
     const part = properties[key] ?? {};
     const name = part.$ref?.split("/").at(-1);
-    return [key, name === undefined ? part : { ...$defs[name], ...part }];
+    return [key, name === undefined ? part : { ...$defs[name], ...part }, needed.has(key)];
   });
 }
 

@@ -22,7 +22,7 @@ class HomeWizardOptions(DriverOptions):
     url: str
     """http://HOST after the local API was switched on in HomeWizard's app; or https://HOST with a token_file,
     which is faster and safer."""
-    token_file: FileOfConfiguration | None = None
+    token_file: FileOfConfiguration | None = Field(default=None, json_schema_extra={"x-asked": True})
     """For https: the file that `phasewise pair-homewizard https://HOST FILE` wrote."""
     ca_file: FileOfConfiguration | None = Field(default=None, json_schema_extra={"x-advanced": True})
     """For https: HomeWizard's certificate authority, a PEM file; then any certificate of a HomeWizard device

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from phasewise.devices.base import (
     Clock,
@@ -67,7 +67,7 @@ class ShellyOptions(DriverOptions):
 
     url: str
     """http://HOST of the device."""
-    password_file: FileOfConfiguration | None = None
+    password_file: FileOfConfiguration | None = Field(default=None, json_schema_extra={"x-asked": True})
     """If the device has a password: a file with it."""
 
     @field_validator("url")

@@ -58,7 +58,7 @@ export const setup: typeof English = {
   driver: "Art des Geräts",
   address: "Adresse",
   addressHelp: {
-    meter: "Etwa 192.168.1.20:23 für einen P1-Konverter, oder /dev/ttyUSB0 für ein Kabel.",
+    meter: "Etwa 192.168.1.20:23 für einen P1-Konverter, /dev/ttyUSB0 für ein Kabel, oder 192.168.1.30.",
     battery: "Etwa 192.168.1.30, oder die Adresse der RS485-Brücke.",
   },
   model: "Modell",

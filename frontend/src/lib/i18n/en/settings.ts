@@ -73,7 +73,10 @@ export const settings = {
     "site.time_zone": ["Time zone", "For everything that follows the clock."],
     meter: ["Main meter", "Phasewise reads what goes through each phase here."],
     "meter.driver": ["Kind of meter"],
-    "meter.url": ["Address", "tcp://192.168.1.20:23, or serial:///dev/ttyUSB0 for a cable."],
+    "meter.url": ["Address", "tcp://192.168.1.20:23, serial:///dev/ttyUSB0 for a cable, http://192.168.1.30 for other devices."],
+    "meter.token_file": ["File with the token", "Where the device wants one, such as HomeWizard with https."],
+    "meter.password_file": ["File with the password", "If the device has one."],
+    "meter.ca_file": ["Certificate authority", "A file with HomeWizard’s, instead of the certificate seen when pairing."],
     "meter.sample_age_s": ["Age of the values", "How old the values are when they arrive."],
     "meter.current_rounding": ["Rounding of currents", "What the meter does with tenths of an ampere."],
     "meter.role": ["What it measures"],
@@ -197,6 +200,8 @@ export const settings = {
   /** Values that can be chosen: key and value. */
   options: {
     "driver.dsmr": "P1 meter (DSMR)",
+    "driver.homewizard": "HomeWizard",
+    "driver.shelly": "Shelly",
     "driver.marstek": "Marstek",
     "driver.energyzero": "EnergyZero",
     "driver.entsoe": "ENTSO-E",

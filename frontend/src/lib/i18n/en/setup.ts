@@ -59,7 +59,7 @@ export const setup = {
   driver: "Kind of device",
   address: "Address",
   addressHelp: {
-    meter: "Such as 192.168.1.20:23 for a P1 converter, or /dev/ttyUSB0 for a cable.",
+    meter: "Such as 192.168.1.20:23 for a P1 converter, /dev/ttyUSB0 for a cable, or 192.168.1.30.",
     battery: "Such as 192.168.1.30, or the address of its RS485 bridge.",
   },
   model: "Model",

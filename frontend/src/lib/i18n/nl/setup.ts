@@ -58,7 +58,7 @@ export const setup: typeof English = {
   driver: "Soort apparaat",
   address: "Adres",
   addressHelp: {
-    meter: "Bijvoorbeeld 192.168.1.20:23 voor een P1-converter, of /dev/ttyUSB0 voor een kabel.",
+    meter: "Bijvoorbeeld 192.168.1.20:23 voor een P1-converter, /dev/ttyUSB0 voor een kabel, of 192.168.1.30.",
     battery: "Bijvoorbeeld 192.168.1.30, of het adres van de RS485-brug.",
   },
   model: "Model",
