@@ -143,6 +143,9 @@ async def test_a_link_may_lead_to_the_dashboard(client: httpx.AsyncClient, site:
         ("evil.example", False),
         ("192.168.1.5.evil.example", False),
         ("local.evil.example:8080", False),
+        ("raspberrypi/health?", False),
+        ("raspberrypi/health#", False),
+        ("evil@raspberrypi", False),
         ("", False),
     ],
 )

@@ -1,6 +1,7 @@
 """Who may talk to the daemon: this machine without a login, others with one. The rules, without state."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +11,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ANY_HOST = "*"
 """In `allowed_hosts`: every name. For where nothing but a proxy can reach Phasewise."""
+
+_NAME = re.compile(r"[a-z0-9_.-]+")
+"""Of a host, in lower case; anything else was not sent by a browser."""
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -121,7 +125,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_home_name(name: str) -> bool:
-    return bool(name) and ("." not in name or name.endswith(_HOME_SUFFIXES))
+    return _NAME.fullmatch(name) is not None and ("." not in name or name.endswith(_HOME_SUFFIXES))
 
 
 def _without_port(host: str) -> str:

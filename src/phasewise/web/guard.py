@@ -133,7 +133,7 @@ class Guard:
     @contextmanager
     def _counted(self, request: Request, is_served: bool) -> Iterator[None]:
         peer = visit(request).peer
-        counts = is_served and request.url.path == STREAM_PATH
+        counts = is_served and request.scope["path"] == STREAM_PATH
         if counts:
             self._streams.append(peer)
         try:
@@ -209,7 +209,7 @@ class Guard:
         return None
 
     def _no_permission(self, request: Request) -> Response | None:
-        path = request.url.path
+        path = request.scope["path"]
         if not self._doorkeeper.access.is_locked:
             request.scope[_ROLE] = Role.OWNER
             return None
@@ -240,7 +240,7 @@ class Guard:
                 "configuration.",
                 {"WWW-Authenticate": "Bearer"},
             )
-        if request.url.path == "/":
+        if request.scope["path"] == "/":
             return login_page(self._doorkeeper.access.ways)
         return problem(
             401,
@@ -250,7 +250,7 @@ class Guard:
         )
 
     def _too_many_streams(self, request: Request) -> Response | None:
-        if request.url.path != STREAM_PATH or request.method != "GET":
+        if request.scope["path"] != STREAM_PATH or request.method != "GET":
             return None
         of_peer = self._streams.count(visit(request).peer)
         if len(self._streams) < MAX_STREAMS and of_peer < MAX_STREAMS_OF_PEER:
@@ -265,6 +265,6 @@ class Guard:
     def _missing_slash(self, request: Request) -> Response | None:
         """Without the slash behind it, relative addresses of the page would leave the prefix."""
         root = self._doorkeeper.access.root_path
-        if not root or request.url.path != root:
+        if not root or request.scope["path"] != root:
             return None
         return RedirectResponse(root + "/", 308)

@@ -343,7 +343,7 @@ class SetupGate:
         """Part of the ASGI protocol."""
         app: ASGIApp = self._app
         if scope["type"] == "http":
-            path = Request(scope).url.path
+            path = scope["path"]
             if path == "/health":
                 # Nothing is controlled, so nothing is wrong: a container must not be restarted for it.
                 healthy = wire.Health(ok=True, detail=NOT_YET, last_decision_age_s=None)
