@@ -1,6 +1,7 @@
 """The routes of the settings in a browser: the real schema and a real file."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,18 @@ from playwright.sync_api import Page, Route
 from phasewise.config import Change, EditError
 from phasewise.config.settings import WrongSettingsError
 from phasewise.config.settings_file import SettingsFile, revision_of
-from phasewise.registry import load_plugins
+from phasewise.registry import Plugins, load_plugins
+
+
+@cache
+def installed() -> Plugins:
+    """Loading it takes half a second."""
+    return load_plugins()
 
 
 def serve_settings(page: Page, path: Path) -> list[list[dict[str, Any]]]:
     """Answer for the settings from this file; the changes of each PATCH that was saved are noted."""
-    settings = SettingsFile(path, load_plugins().registry())
+    settings = SettingsFile(path, installed().registry())
     saved: list[list[dict[str, Any]]] = []
 
     def answer(route: Route) -> None:

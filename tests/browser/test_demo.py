@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+from ruamel.yaml import YAML
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
@@ -137,3 +138,20 @@ def _watched(wizard: Locator) -> list[int]:
         assert plot.count() or not steps[-1]
         wizard.page.wait_for_timeout(300)
     return steps
+
+
+def test_a_time_window_is_changed_in_the_file_and_runs(live_page: Page, demo: Demo) -> None:
+    live_page.get_by_role("link", name="Strategy", exact=True).click()
+    live_page.get_by_role("region", name="Strategy").get_by_role("button", name="Timed").click()
+    card = live_page.get_by_role("region", name="Time windows")
+    card.get_by_role("button", name="Add a window").click()
+    card.get_by_label("From", exact=True).fill("00:00")
+    card.get_by_label("Until", exact=True).fill("00:00")
+    card.get_by_label("Strategy", exact=True).select_option(label="Standby")
+    live_page.get_by_role("button", name="Save", exact=True).click()
+    expect(live_page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    written = YAML(typ="safe").load(demo.config.read_text())["control"]
+    assert written["strategy"] == "timed"
+    assert written["timed"]["windows"] == [{"start": "00:00", "end": "00:00", "strategy": "standby"}]
+    said = live_page.get_by_role("region", name="Strategy").get_by_text("as the time windows say")
+    expect(said).to_have_text("Running now: Standby, as the time windows say.")

@@ -42,6 +42,8 @@ export class SettingsForm {
   epoch = $state(0);
   /** Somebody else changed the file meanwhile: what was loaded is not what it says. */
   outdated = $state(false);
+  #asked = 0;
+  #answered = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   changes = $derived.by<Change[]>(() => {
@@ -60,13 +62,35 @@ export class SettingsForm {
   #given = $derived(new Set((this.loaded?.given ?? []).map(keyOf)));
 
   async load(): Promise<void> {
+    const found = await this.#ask();
+    if (found === null) return;
+    this.loaded = found;
+    this.outdated = false;
+    this.discard();
+  }
+
+  /** What the file says now, with what was changed here on top of it. */
+  async refresh(): Promise<void> {
+    const found = await this.#ask();
+    if (found === null || this.busy) return;
+    const { loaded, draft } = this;
+    const kept = loaded === null ? [] : changesOf(loaded.values, draft, loaded.schema);
+    this.loaded = found;
+    this.draft = kept.reduce<Json>(
+      (values, { path }) => withValue(values, path, valueAt(draft, path) ?? null),
+      found.values,
+    ) as Table;
+  }
+
+  /** Null where there is no answer, or one to a later question came before it. */
+  async #ask(): Promise<Settings | null> {
+    this.#asked += 1;
+    const number = this.#asked;
     const answer = await get<Settings>("api/v1/settings");
-    if (answer.ok) {
-      this.loaded = answer.body;
-      this.problem = null;
-      this.outdated = false;
-      this.discard();
-    } else this.problem = answer.problem;
+    if (number < this.#answered) return null;
+    this.#answered = number;
+    this.problem = answer.ok ? null : answer.problem;
+    return answer.ok ? answer.body : null;
   }
 
   discard(): void {
@@ -82,19 +106,6 @@ export class SettingsForm {
   async startOver(): Promise<void> {
     if (this.outdated) await this.load();
     else this.discard();
-  }
-
-  /** What the file says now, with what was changed here on top of it. */
-  async refresh(): Promise<void> {
-    if (this.loaded === null) return this.load();
-    const answer = await get<Settings>("api/v1/settings");
-    if (!answer.ok || this.busy) return;
-    const kept = changesOf(this.loaded.values, this.draft, this.loaded.schema);
-    this.loaded = answer.body;
-    this.draft = kept.reduce<Json>(
-      (values, { path }) => withValue(values, path, valueAt(this.draft, path) ?? null),
-      answer.body.values,
-    ) as Table;
   }
 
   value(path: Path): Json | undefined {
