@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { dateField, holdOf, moved, order, overrideText, trouble } from "../src/lib/battery";
+import { dateField, holdOf, meaning, moved, order, overrideText, trouble } from "../src/lib/battery";
 import { battery, home } from "./states";
 
 const NOW = new Date("2026-06-21T12:00:00Z");
@@ -37,4 +37,40 @@ test("only a battery that can't be used is in trouble", () => {
 test("a hold that is shown again and applied unchanged ends when it did", () => {
   const until = "2026-06-21T18:00:00.000Z";
   expect(holdOf(300, true, dateField(until))).toEqual({ hold: { power_w: 300, until } });
+});
+
+test("another phase is said with what it means, the present one with nothing", () => {
+  const garage = battery("m1", { phase: "L1" });
+  const attic = battery("m2", { phase: "L2" });
+  const protection = { enabled: true, active: true, unassigned: "worst-case" };
+  const on = home({ batteries: [garage, attic], protection });
+  expect(meaning(on, garage, "L1")).toEqual([]);
+  expect(meaning(on, garage, "L2")).toEqual([
+    "Its power then counts on L2: protection uses it for L2, and for no other phase.",
+  ]);
+  expect(meaning(home({ batteries: [garage, attic] }), garage, "L2")).toEqual(["Its power then counts on L2."]);
+  expect(meaning(on, garage, "three-phase")).toEqual(["A third of its power then counts on each phase."]);
+});
+
+test("the first phase of a home is said with what it means for the others", () => {
+  const protection = { enabled: true, active: false, unassigned: "worst-case" };
+  const none = home({ batteries: [battery("m1"), battery("m2")], protection });
+  expect(meaning(none, battery("m1"), "L3").join(" ")).toMatch(/counts on L3.*Until M2 has one too/);
+});
+
+test("without a phase a battery may do what the protection of unassigned ones says", () => {
+  const garage = battery("m1", { phase: "L1" });
+  const without = (phase: string, unassigned: string, enabled = true) =>
+    meaning(
+      home({
+        batteries: [garage, battery("m2", { phase })],
+        protection: { enabled, active: enabled, unassigned },
+      }),
+      garage,
+      "unassigned",
+    )[0];
+  expect(without("L2", "worst-case")).toContain("only what is safe on every one");
+  expect(without("L2", "aggregate")).toContain("as if its phase were not protected");
+  expect(without("unassigned", "worst-case")).toContain("No battery has a phase then");
+  expect(without("L2", "worst-case", false)).toBe("Its power then counts on no phase.");
 });

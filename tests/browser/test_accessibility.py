@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
-from homes import three_phase_home, with_alarm, with_protection
+from homes import three_phase_home, with_alarm, with_battery, with_protection
 from msgspec.structs import replace
 from playwright.sync_api import BrowserContext, Page, expect
 
 from phasewise.config import SettingsFile
-from phasewise.engine.state import IdentifyPhaseState, IdentifySampleState, IdentifyState
+from phasewise.engine.state import IdentifyPhaseState, IdentifySampleState, IdentifyState, MappingState
 from phasewise.registry import load_plugins
 
 pytestmark = pytest.mark.browser
@@ -148,8 +148,12 @@ IDENTIFYING = IdentifyState(
     low_w=-1000.0,
     steps=6,
     agreeing=6,
-    expected_w=(),
-    phases={name: IdentifyPhaseState((), 0.0, 0.0) for name in ("L1", "L2", "L3")},
+    expected_w=(2000.0, -2000.0),
+    phases={
+        "L1": IdentifyPhaseState((12.0, 30.0), 0.0, 0.0),
+        "L2": IdentifyPhaseState((1990.0, 1900.0), 1.0, 0.9),
+        "L3": IdentifyPhaseState((-8.0, 650.0), 0.0, 0.0),
+    },
     samples=tuple(
         IdentifySampleState(2.0 * at, power_w, (400.0, 900.0 + power_w, -200.0))
         for at, power_w in enumerate((0.0, 1000.0, -1000.0, 1000.0))
@@ -235,6 +239,17 @@ def test_axe_finds_nothing_serious_in_the_identify_dialog(page: Page, daemon: Fa
         daemon.state = replace(daemon.state, identify=run)
         expect(dialog.get_by_role("progressbar")).to_have_count(int(run.state == "running"))
         assert grave(page, "dialog[open]") == []
+
+
+def test_axe_finds_nothing_serious_in_a_doubtful_card_and_its_details(page: Page, daemon: FakeDaemon) -> None:
+    mapping = MappingState("L2", 0.97, True, "12 of 13 steps were seen on L2.")
+    daemon.state = with_battery(daemon.state, "m1", mapping=mapping)
+    page.get_by_role("button", name="Change the phase").click()
+    page.get_by_label("Which phase is Garage connected to?").select_option("L2")
+    assert grave(page, "article[aria-labelledby='battery-m1']") == []
+    page.get_by_role("button", name="Details and settings of Garage").click()
+    page.get_by_label("What decides").select_option("hold")
+    assert grave(page, "dialog[open]") == []
 
 
 def test_axe_would_find_what_is_wrong_in_light_and_in_dark(page: Page) -> None:

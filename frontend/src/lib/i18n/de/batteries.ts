@@ -123,6 +123,7 @@ export const batteries: typeof English = {
     stop: "Beenden",
     plot: (name) => `Leistung von ${name} und der Phasen seit Beginn`,
     plotHint: "Gestrichelt: die Batterie. Durchgezogen: jede Phase um ihren eigenen Mittelwert.",
+    shown: "Was zu sehen war",
     confidence: (pct) => `Sicherheit ${pct}`,
     soFar: {
       none: "Noch ist nichts zu vergleichen: Der erste Schritt dauert etwa eine halbe Minute.",

@@ -120,6 +120,7 @@ export const batteries = {
     stop: "Stop",
     plot: (name: string) => `Power of ${name} and of the phases since the beginning`,
     plotHint: "Dashed: the battery. Solid: each phase, around its own mean.",
+    shown: "What was seen",
     confidence: (pct: string) => `Confidence ${pct}`,
     soFar: {
       none: "Nothing to compare yet: the first step takes about half a minute.",

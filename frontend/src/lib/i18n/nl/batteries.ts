@@ -123,6 +123,7 @@ export const batteries: typeof English = {
     stop: "Stoppen",
     plot: (name) => `Vermogen van ${name} en van de fasen sinds het begin`,
     plotHint: "Gestreept: de batterij. Doorgetrokken: elke fase rond haar eigen gemiddelde.",
+    shown: "Wat te zien was",
     confidence: (pct) => `Zekerheid ${pct}`,
     soFar: {
       none: "Er is nog niets te vergelijken: de eerste stap duurt ongeveer een halve minuut.",
