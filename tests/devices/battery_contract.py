@@ -72,6 +72,9 @@ class BatteryBench(ABC):
     driver: BatteryDriver
     setpoint_shows = True
     """Whether the device can be asked what setpoint it holds; False only where it truly cannot."""
+    can_refuse = True
+    """Whether the device has a way to say no. One that is told through a broker has none: what it does not
+    want it ignores, and that shows in what it says it holds."""
 
     @abstractmethod
     def new_driver(self) -> BatteryDriver:
@@ -301,6 +304,8 @@ class BatteryContract:
         assert bench.controlled
 
     async def test_a_release_that_failed_can_be_repeated(self, bench: BatteryBench):
+        if not bench.can_refuse:
+            pytest.skip("this device can't refuse")
         found = bench.own_mode
         await bench.driver.apply(900.0)
         bench.trouble(Trouble.REFUSES)
@@ -345,6 +350,8 @@ class BatteryContract:
         assert (await recovers(bench.driver)).soc_pct == before.soc_pct
 
     async def test_a_refusal_is_said_as_one(self, bench: BatteryBench):
+        if not bench.can_refuse:
+            pytest.skip("this device can't refuse")
         bench.trouble(Trouble.REFUSES)
         with pytest.raises(DeviceRefused):
             await bounded(bench.driver.apply(300.0))
