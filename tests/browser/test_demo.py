@@ -155,3 +155,25 @@ def test_a_time_window_is_changed_in_the_file_and_runs(live_page: Page, demo: De
     assert written["timed"]["windows"] == [{"start": "00:00", "end": "00:00", "strategy": "standby"}]
     said = live_page.get_by_role("region", name="Strategy").get_by_text("as the time windows say")
     expect(said).to_have_text("Running now: Standby, as the time windows say.")
+
+
+def test_what_the_user_decides_of_a_battery_is_in_effect_and_in_the_file(live_page: Page, demo: Demo) -> None:
+    _card(live_page, "Garage").get_by_role("button", name="Details and settings of Garage").click()
+    dialog = live_page.get_by_role("dialog", name="Garage")
+    dialog.get_by_label(re.compile("^Charge with at most")).fill("1200")
+    dialog.get_by_role("button", name="Save limits").click()
+    expect(dialog.locator("dd").filter(has_text="1.20 kW")).to_be_visible()
+    dialog.get_by_role("button", name="Later: Garage").click()
+    expect(dialog.get_by_role("listitem")).to_have_text(["Attic", "Garage", "Shed"])
+    dialog.get_by_label("What decides").select_option("hold")
+    dialog.get_by_label("Power, W").fill("5000")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(_card(live_page, "Garage")).to_contain_text("Held by you: charging with")
+    dialog.get_by_role("button", name="Close").click()
+    # Limits stay in force: it is told no more than what it may charge with.
+    expect(_card(live_page, "Garage")).to_contain_text("told to charge 1.20 kW", timeout=20_000)
+    written = YAML(typ="safe").load(demo.config.read_text())
+    garage = next(one for one in written["batteries"] if one["id"] == "garage")
+    assert garage["max_charge_w"] == 1200
+    assert garage["override"]["hold"]["power_w"] == 5000
+    assert written["control"]["priority"] == ["attic", "garage", "shed"]

@@ -100,7 +100,7 @@ export const batteries: typeof English = {
   identify: {
     title: (name) => `An welcher Phase ist ${name}?`,
     intro: (name) =>
-      `${name} lädt und entlädt ein bis zwei Minuten lang im Wechsel. Die Phase, die dem folgt, ist die gesuchte.`,
+      `${name} lädt und entlädt zwei bis drei Minuten lang im Wechsel. Die Phase, die dem folgt, ist die gesuchte.`,
     others:
       "Alle anderen Batterien ruhen so lange. Grenzen und Schutz gelten weiter, und am Ende ist alles wie vorher.",
     nothing: "Dabei wird nichts geändert: Am Ende entscheiden Sie.",

@@ -98,7 +98,7 @@ export const batteries = {
   identify: {
     title: (name: string) => `Which phase is ${name} on?`,
     intro: (name: string) =>
-      `${name} charges and discharges in turn for a minute or two. The phase that follows it is the one it is on.`,
+      `${name} charges and discharges in turn for two or three minutes. The phase that follows it is the one it is on.`,
     others: "All other batteries rest meanwhile. Limits and protection stay in force, and everything is as before when it ends.",
     nothing: "Nothing is changed by it: at the end you decide.",
     before: "Before you begin",

@@ -100,7 +100,7 @@ export const batteries: typeof English = {
   identify: {
     title: (name) => `Op welke fase zit ${name}?`,
     intro: (name) =>
-      `${name} laadt en ontlaadt om beurten, een minuut of twee lang. De fase die meebeweegt, is de fase waarop hij zit.`,
+      `${name} laadt en ontlaadt om beurten, twee tot drie minuten lang. De fase die meebeweegt, is de fase waarop hij zit.`,
     others:
       "Alle andere batterijen rusten intussen. Grenzen en beveiliging blijven gelden, en na afloop is alles zoals het was.",
     nothing: "Er wordt niets door gewijzigd: na afloop beslist u.",
