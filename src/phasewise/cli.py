@@ -18,7 +18,16 @@ from phasewise import demo as demonstration
 from phasewise.app import Application
 from phasewise.bench import BenchError, bench_rows
 from phasewise.bench import bench as measure
-from phasewise.config import ConfigError, TokenError, load_config, write_password
+from phasewise.config import (
+    AlreadyThereError,
+    ConfigError,
+    NotWritableError,
+    TokenError,
+    load_config,
+    write_atomic,
+    write_new,
+    write_password,
+)
 from phasewise.devices.base import DeviceError
 from phasewise.devices.homewizard import check_writable, parse_url, write_access
 from phasewise.explain import reason_text
@@ -31,6 +40,7 @@ from phasewise.replay import whatif
 from phasewise.replay.recording import ReplayError, read
 from phasewise.replay.replay import replay as replayed
 from phasewise.replay.replay import replay_lines
+from phasewise.setup import import_ha as importing
 from phasewise.sim import report as reports
 from phasewise.sim import scorecard as scoring
 from phasewise.sim import simulate as simulation
@@ -164,6 +174,37 @@ def pair_homewizard(
         "'driver: homewizard'. A token that was there before is no longer valid.",
         markup=False,
     )
+
+
+@cli.command("import-ha")
+def import_ha(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Of Home Assistant, as in the browser.")],
+    token_file: Annotated[Path, typer.Option(help="A file with a long-lived access token of it.")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="The file to write. Default: print it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Make a configuration from what an existing set-up has in Home Assistant, such as Node-RED flows."""
+    path = out_file or Path("home.yaml")
+    try:
+        text, found = asyncio.run(importing.configuration(url, token_file, path, _plugins().registry()))
+        if out_file is not None:
+            (write_atomic if force else write_new)(out_file, text)
+    except AlreadyThereError as error:
+        err.print(f"{error}. Nothing was written; --force replaces it.", markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    except (DeviceError, ConfigError, NotWritableError) as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(EXIT_FAILED) from error
+    for title, lines in (("Taken over", found.taken), ("Left to you", found.left)):
+        err.print(f"{title}:", markup=False)
+        for line in lines:
+            err.print(f"  - {line}", markup=False)
+    if out_file is None:
+        out.print(text, markup=False, end="")
+        return
+    err.print(f"Wrote {out_file}. Stop the old control before you start Phasewise with it.", markup=False)
 
 
 @cli.command()

@@ -123,6 +123,13 @@ class HomeAssistant:
             raise DeviceBadData(f"Home Assistant at {self.url} answered get_states with no list")
         return [state for state in result if isinstance(state, dict)]
 
+    async def settings(self) -> Mapping[str, Any]:
+        """Home Assistant's own: name of the place, time zone, version. Raises DeviceError."""
+        result = await self._ask({"type": "get_config"})
+        if not isinstance(result, dict):
+            raise DeviceBadData(f"Home Assistant at {self.url} answered get_config with no settings")
+        return result
+
     async def freshen(self, older_than_s: float, ids: Collection[str] | None = None) -> None:
         """Ask when the followed entities (or these) were last reported: those of which nothing was heard for
         so long. Raises DeviceError."""

@@ -149,9 +149,14 @@ class BatteryWorker:
             else:
                 await self._pause(self._wake_s() - now_s)
 
+    @property
+    def _takes_setpoints(self) -> bool:
+        """Not while it says itself that it does not: then nobody has a wish for it either."""
+        return self.reading is not None and self.reading.controllable
+
     def _due_apply(self, now_s: float) -> bool:
         """Whether a setpoint, or the keep-alive of the one in force, is to be written now."""
-        if self._wanted_w is None or not self.reachable:
+        if self._wanted_w is None or not self.reachable or not self._takes_setpoints:
             return False
         capabilities = self.driver.capabilities
         if now_s - self._applied_s < capabilities.write_interval_s:
@@ -244,3 +249,6 @@ class BatteryWorker:
     async def _read(self) -> None:
         self.reading = await self.driver.read()
         self.bad_in_a_row = 0
+        if not self._takes_setpoints:
+            # That is why it refused, if it did: no failure any more, but a state.
+            self._apply_failed = False

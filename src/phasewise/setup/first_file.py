@@ -8,7 +8,7 @@ from msgspec import Struct
 from phasewise.config.written import STEP, item_lines, key_lines
 
 _HEAD = """\
-# Configuration of Phasewise, written by its set-up.
+# Configuration of Phasewise, written by {by}.
 # Change it here or on the dashboard; a running Phasewise takes changes up by itself.
 # All keys and what they mean: docs/configuration.md. To check it: phasewise check {name}
 """
@@ -26,19 +26,26 @@ class FirstFile(Struct, frozen=True):
     batteries: Sequence[Mapping[str, Any]]
     web: Mapping[str, Any]
     """How the dashboard is served: as during set-up. Empty for the defaults."""
+    control: Mapping[str, Any] = {}
+    """What the batteries should do. Empty for the defaults."""
+    written_by: str = "its set-up"
 
     def text(self, name: str) -> str:
         """The YAML. `name` is that of the file, for its comments. Values are as given, right or wrong."""
         batteries = [line for battery in self.batteries for line in _battery(battery)]
         parts = [
-            _HEAD.format(name=name),
+            _HEAD.format(name=name, by=self.written_by),
             *(
                 _section(key, values)
                 for key, values in (("site", self.site), ("meter", self.meter))
                 if values
             ),
             "\n".join(["batteries:", *batteries, ""]) if batteries else "batteries: []\n",
-            *([_section("web", self.web)] if self.web else []),
+            *(
+                _section(key, values)
+                for key, values in (("control", self.control), ("web", self.web))
+                if values
+            ),
         ]
         return "\n".join(parts)
 

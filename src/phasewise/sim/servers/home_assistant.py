@@ -21,6 +21,7 @@ from phasewise.sim.battery import BatteryFault, SimBattery
 from phasewise.sim.house import MeterSample
 
 TOKEN = "a long-lived access token"  # noqa: S105 - of a simulation
+VERSION = "2025.4.4"
 OWNER = "0f" * 16
 """The user that the token belongs to."""
 MAX_ACTIONS = 10_000
@@ -106,6 +107,11 @@ class HomeAssistantServer:
         self.handlers: dict[str, Callable[[str, Any, Context], None]] = {}
         """Carry out a value that an entity is to have; by entity."""
         self.on_fault: list[Callable[[], None]] = []
+        self.settings: dict[str, Any] = {
+            "location_name": "Home",
+            "time_zone": "Europe/Amsterdam",
+            "version": VERSION,
+        }
         self.asked: list[str] = []
         """Entities whose state was asked for over HTTP."""
         self._fault = HassFault.NONE
@@ -272,7 +278,7 @@ class HomeAssistantServer:
         sender = asyncio.create_task(self._send(socket))
         try:
             if self._fault is not HassFault.SILENT:
-                await socket.send_json({"type": "auth_required", "ha_version": "2025.4.4"})
+                await socket.send_json({"type": "auth_required", "ha_version": VERSION})
                 if await self._authenticated(socket):
                     await self._converse(socket)
         except ConnectionError:
@@ -292,7 +298,7 @@ class HomeAssistantServer:
         if asked.json().get("access_token") != TOKEN:
             await socket.send_json({"type": "auth_invalid", "message": "Invalid access token or password"})
             return False
-        await socket.send_json({"type": "auth_ok", "ha_version": "2025.4.4"})
+        await socket.send_json({"type": "auth_ok", "ha_version": VERSION})
         return True
 
     async def _send(self, socket: web.WebSocketResponse) -> None:
@@ -323,6 +329,8 @@ class HomeAssistantServer:
             put({"id": number, "type": "pong"})
         elif kind == "get_states":
             put(_success(number, [_full(name, state) for name, state in self.states.items()]))
+        elif kind == "get_config":
+            put(_success(number, self.settings))
         elif kind == "subscribe_entities":
             ids = frozenset(asked["entity_ids"])
             put(_success(number, None))
