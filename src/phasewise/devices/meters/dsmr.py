@@ -4,13 +4,13 @@ import asyncio
 import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from enum import StrEnum
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator
 
-from phasewise.devices.base import Clock, DriverOptions
+from phasewise.devices.base import Clock, DeviceUnreachable, DriverOptions
+from phasewise.devices.meters.reconnecting import ReconnectingMeter
 from phasewise.devices.p1 import Discard, Telegram, TelegramError, TelegramReader, parse
 from phasewise.devices.p1.link import Link, LinkError, SerialEndpoint, SerialMode, open_link, parse_url
 from phasewise.model import GridReading
@@ -21,9 +21,6 @@ every 10 s; a meter that died must not be waited for, so that a converter that l
 side of the connection is gone, ours is not told) is back within the time the control loop allows."""
 SILENT_CADENCES = 3.5
 """A slow meter may miss two telegrams before its connection is given up."""
-RETRY_MIN_S = 1.0
-RETRY_MAX_S = 30.0
-"""Pause before the next attempt: doubled each time, so that a dead converter is not flooded."""
 BURST_GAP_S = 0.01
 """Bytes that follow a telegram within this time were waiting: parts of a burst come back to back,
 live telegrams at least 1 s apart. It delays each telegram by as much."""
@@ -65,22 +62,20 @@ class DsmrOptions(DriverOptions):
         return url
 
 
-class DsmrMeter:
+class DsmrMeter(ReconnectingMeter):
     """A `MeterDriver`: telegrams in, readings out; reconnects for ever."""
 
     options_model: ClassVar[type[DriverOptions]] = DsmrOptions
 
     def __init__(self, options: DsmrOptions, clock: Clock, *, silent_s: float = SILENT_S) -> None:
         self._options = options
-        self._clock = clock
         self._silent_s = silent_s
         self._endpoint = parse_url(options.url)
         self._mode_index = 0
+        super().__init__(clock, f"Connecting to the meter at {self._where}.")
         self._framer = TelegramReader()
         self._not_understood = 0
         self._link: Link | None = None
-        self._closed = asyncio.Event()
-        self._status: str | None = f"Connecting to the meter at {self._where}."
 
     @classmethod
     def from_options(cls, options: DriverOptions, clock: Clock) -> Self:
@@ -90,36 +85,13 @@ class DsmrMeter:
         return cls(options, clock)
 
     @property
-    def status(self) -> str | None:
-        """None while all is well, else a sentence: what was tried, what came back, what is next."""
-        return self._status
-
-    @property
     def rejected(self) -> int:
         """How many telegrams were thrown away so far: torn, wrong, garbage or not understood."""
         return self._framer.discarded.total() + self._not_understood
 
-    async def close(self) -> None:
-        """Give up the connection; `readings` then ends. Idempotent."""
-        self._closed.set()
+    async def _hang_up(self) -> None:
         if self._link is not None:
             await self._link.close()
-
-    async def readings(self) -> AsyncGenerator[GridReading, None]:
-        """Every telegram that is understood, the newest of each burst. Ends only after `close`."""
-        retry_s = RETRY_MIN_S
-        while not self._closed.is_set():
-            try:
-                async with aclosing(self._connection()) as readings:
-                    async for reading in readings:
-                        retry_s = RETRY_MIN_S
-                        yield reading
-            except LinkError as error:
-                self._status = f"{error} Next attempt in {retry_s:g} s."
-            if self._closed.is_set():
-                return
-            await self._clock.sleep(retry_s)
-            retry_s = min(2.0 * retry_s, RETRY_MAX_S)
 
     @property
     def _mode(self) -> SerialMode | None:
@@ -133,12 +105,12 @@ class DsmrMeter:
         return f"{self._options.url} ({self._mode})" if self._mode else self._options.url
 
     async def _connection(self) -> AsyncGenerator[GridReading, None]:
-        """The readings of one connection. Raises LinkError, with a whole sentence, when it is over."""
+        """The readings of one connection. Raises DeviceUnreachable when it is over."""
         where = self._where
         try:
             link = await open_link(self._endpoint, self._mode)
         except LinkError as error:
-            raise LinkError(f"Could not connect to the meter at {where}: {error}.") from error
+            raise DeviceUnreachable(f"Could not connect to the meter at {where}: {error}.") from error
         self._link = link
         self._framer.reset()
         self._status = f"Connected to the meter at {where}, waiting for its first telegram."
@@ -156,9 +128,9 @@ class DsmrMeter:
             if last_s is None:
                 # Not one telegram on this connection: try the other line settings next.
                 self._mode_index += 1
-            raise LinkError(f"The meter at {where} {error}.") from error
+            raise DeviceUnreachable(f"The meter at {where} {error}.") from error
         except LinkError as error:
-            raise LinkError(f"The connection to the meter at {where} broke: {error}.") from error
+            raise DeviceUnreachable(f"The connection to the meter at {where} broke: {error}.") from error
         finally:
             self._link = None
             await link.close()

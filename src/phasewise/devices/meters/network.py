@@ -1,4 +1,4 @@
-"""What every meter on the network does alike: reconnect, tell new values from old, say what is wrong.
+"""What meters with a web server do alike: tell new values from old, and say what is wrong.
 
 A make's driver gives one connection's payloads and what a payload means; the rest is here.
 """
@@ -6,14 +6,15 @@ A make's driver gives one connection's payloads and what a payload means; the re
 import asyncio
 import json
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from phasewise.devices.base import Clock, DeviceBadData, DeviceError, DeviceUnreachable
+from phasewise.devices.base import Clock, DeviceBadData, DeviceUnreachable
+from phasewise.devices.meters.reconnecting import ReconnectingMeter
 from phasewise.model import GridReading
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ SILENT_CADENCES = 3.5
 """A slow meter may miss two updates before its connection is given up."""
 ANSWER_TIMEOUT_S = 5.0
 """On the local network an answer takes milliseconds, over poor Wi-Fi a second or two."""
-RETRY_MIN_S = 1.0
-RETRY_MAX_S = 30.0
-"""Pause before the next attempt: doubled each time, so that a device is not flooded while it starts."""
 MOST_POWER_W = 100_000.0
 MOST_CURRENT_A = 1_000.0
 MOST_VOLTAGE_V = 500.0
@@ -49,20 +47,18 @@ class Payload(Struct, frozen=True):
     """Differs where equal content is known to be measured anew."""
 
 
-class NetworkMeter(ABC):
+class NetworkMeter(ReconnectingMeter):
     """A `MeterDriver`, but for `options_model` and `from_options`."""
 
     def __init__(self, where: str, clock: Clock, *, silent_s: float = SILENT_S) -> None:
         """`where`: the device, as the user knows it."""
+        super().__init__(clock, f"Connecting to the meter at {where}.")
         self._where = where
-        self._clock = clock
         self._silent_s = silent_s
-        self._closed = asyncio.Event()
         self._rejected = 0
         self._session: aiohttp.ClientSession | None = None
         self._came = "nothing came"
         self._last_id: int | None = None
-        self._status: str | None = f"Connecting to the meter at {where}."
 
     @abstractmethod
     def _talk(self, session: "aiohttp.ClientSession") -> AsyncGenerator[Payload, None]:
@@ -73,36 +69,13 @@ class NetworkMeter(ABC):
         """What it means, with a `content_id`; None for what is no measurement. Raises DeviceBadData."""
 
     @property
-    def status(self) -> str | None:
-        """None while all is well, else a sentence: what was tried, what came back, what is next."""
-        return self._status
-
-    @property
     def rejected(self) -> int:
         """How many payloads were thrown away so far: not understood, or impossible."""
         return self._rejected
 
-    async def close(self) -> None:
-        """Give up the connection; `readings` then ends. Idempotent."""
-        self._closed.set()
+    async def _hang_up(self) -> None:
         if self._session is not None:
             await self._session.close()
-
-    async def readings(self) -> AsyncGenerator[GridReading, None]:
-        """Every reading with new content. Ends only after `close`."""
-        retry_s = RETRY_MIN_S
-        while not self._closed.is_set():
-            try:
-                async with aclosing(self._of_one_connection()) as readings:
-                    async for reading in readings:
-                        retry_s = RETRY_MIN_S
-                        yield reading
-            except DeviceError as error:
-                self._status = f"{error} Next attempt in {retry_s:g} s."
-            if self._closed.is_set():
-                return
-            await self._clock.sleep(retry_s)
-            retry_s = min(2.0 * retry_s, RETRY_MAX_S)
 
     async def _payloads(self) -> AsyncGenerator[Payload, None]:
         import aiohttp  # noqa: PLC0415 - a daemon without such a meter need not load it
@@ -124,7 +97,7 @@ class NetworkMeter(ABC):
         if not self._closed.is_set():
             raise DeviceUnreachable(f"The meter at {self._where} closed the connection.")
 
-    async def _of_one_connection(self) -> AsyncGenerator[GridReading, None]:
+    async def _connection(self) -> AsyncGenerator[GridReading, None]:
         loop = asyncio.get_running_loop()
         limit_s, last_s, is_first = self._silent_s, None, True
         async with aclosing(self._payloads()) as payloads:
