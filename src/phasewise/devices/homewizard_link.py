@@ -150,11 +150,13 @@ class WithToken:
             raise DeviceUnreachable(f"The meter at {self._url} does not answer the token.") from error
         if said.get("type") == "error":
             raise DeviceRefused(
-                f"The meter at {self._url} refuses the token: {brief(said.get('data'))}. "
+                f"The meter at {self._url} refuses the token: {brief(said.get('data'), hide=token)}. "
                 "'phasewise pair-homewizard' gets a new one."
             )
         if said.get("type") != "authorized":
-            raise DeviceBadData(f"The meter at {self._url} answered the token with {brief(said)}.")
+            raise DeviceBadData(
+                f"The meter at {self._url} answered the token with {brief(said, hide=token)}."
+            )
 
 
 async def _text(socket: aiohttp.ClientWebSocketResponse) -> bytes:

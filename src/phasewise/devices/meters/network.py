@@ -171,9 +171,9 @@ def magnitude(value: float | None) -> float | None:
     return None if value is None else math.fabs(value)
 
 
-def brief(value: object) -> str:
-    """As much of it as fits a sentence."""
-    text = repr(value)
+def brief(value: object, *, hide: str | None = None) -> str:
+    """As much of it as fits a sentence, without `hide`, which a device may repeat."""
+    text = repr(value) if hide is None else repr(value).replace(hide, "...")
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -45,6 +45,8 @@ class Fault(StrEnum):
     NAN = "nan"
     """The total power is NaN, which is not even JSON."""
     NO_TOTAL = "no-total"
+    INDISCREET = "indiscreet"
+    """It repeats the token that it refuses."""
     API_OFF = "api-off"
     """The user has not switched the API without a token on."""
 
@@ -307,7 +309,8 @@ class HomeWizardServer:
         await socket.send_json(asked)
         said = await socket.receive_json(timeout=AUTHORIZE_WITHIN_S)
         if said.get("type") != "authorization" or said.get("data") != self.token or self.token is None:
-            await socket.send_json({"type": "error", "data": {"message": "user:unauthorized"}})
+            why = str(said) if self._fault is Fault.INDISCREET else "user:unauthorized"
+            await socket.send_json({"type": "error", "data": {"message": why}})
             await socket.close()
             return socket
         await socket.send_json({"type": "authorized"})
