@@ -13,7 +13,7 @@ NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || e
 # Packages are installed as root, or in CI through sudo; elsewhere that is the user's own decision.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
 
-.PHONY: demo test lint types imports unit scorecard setup frontend chromium mosquitto
+.PHONY: demo test test-ha lint types imports unit scorecard setup frontend chromium mosquitto
 
 demo: setup
 	$(RUN) phasewise demo
@@ -50,6 +50,20 @@ chromium:
 mosquitto:
 	@[ -x /usr/sbin/mosquitto ] || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto' \
 	|| echo "mosquitto is missing, so the MQTT tests are skipped: sudo apt-get install mosquitto"
+
+# A real Home Assistant, with what it would fetch itself at its first start. Not part of `test`: installing it
+# takes minutes, and it needs Python 3.13.
+HA_PYTHON = $(firstword $(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python))
+HA_PACKAGES := homeassistant==2025.4.4 home-assistant-frontend==20250411.0 paho-mqtt==2.1.0 pymodbus==3.8.3
+
+test-ha: setup mosquitto .ha-venv/2025.4.4
+	$(RUN) pytest -m ha -s tests/ha
+
+.ha-venv/2025.4.4: | $(UV)
+	@[ -n "$(HA_PYTHON)" ] || { echo "Home Assistant 2025.4.4 needs Python 3.13: set HA_PYTHON to one."; false; }
+	$(UV) venv --quiet --clear --python $(HA_PYTHON) .ha-venv
+	$(UV) pip install --quiet --python .ha-venv/bin/python $(HA_PACKAGES)
+	touch $@
 
 unit:
 	$(RUN) coverage run -m pytest -n 3 --dist loadfile

@@ -35,11 +35,13 @@ EN: Mapping[NoteCode | str, str] = {
     C.BATTERY_BUSY: "It takes no setpoints now: its state is {state}.",
     C.CALLS_ITSELF: "It calls itself {name}.",
     C.CHOOSE_MODEL: "Choose the model: that can't be told from here.",
+    C.PREFER_MODBUS: "This is its local API, which is slow. Use its Modbus instead where you can.",
     C.ANNOUNCED: "It announces itself as {name}.",
     C.DRIVER_LATER: "This version can't use it; a driver comes in another release.",
     C.HOME_ASSISTANT: (
-        "Version {version}. Meters and batteries through it come in another release. If it controls "
-        "batteries now, end that before Phasewise does: two controllers fight each other."
+        "Version {version}. Meters and batteries that it knows can be added by hand: 'home-assistant', "
+        "its address and a file with a token. If it controls batteries now, end that before Phasewise "
+        "does: two controllers fight each other."
     ),
     C.SERIAL: (
         "A serial port. It was not opened: something else may use it. If a P1 cable, or the RS485 cable of a "
@@ -91,11 +93,13 @@ NL: Mapping[NoteCode | str, str] = {
     C.BATTERY_BUSY: "Hij is nu niet te sturen: zijn toestand is {state}.",
     C.CALLS_ITSELF: "Hij noemt zichzelf {name}.",
     C.CHOOSE_MODEL: "Kies het model: dat is van hieruit niet te zien.",
+    C.PREFER_MODBUS: "Dit is zijn lokale API, en die is traag. Gebruik liever Modbus als dat kan.",
     C.ANNOUNCED: "Het meldt zich als {name}.",
     C.DRIVER_LATER: "Deze versie kan het nog niet gebruiken; dat komt in een andere uitgave.",
     C.HOME_ASSISTANT: (
-        "Versie {version}. Meters en batterijen via Home Assistant komen in een andere uitgave. Stuurt "
-        "het nu batterijen, stop dat dan voordat Phasewise het doet: twee regelaars werken elkaar tegen."
+        "Versie {version}. Meters en batterijen die het kent, zijn met de hand toe te voegen: "
+        "'home-assistant', het adres en een bestand met een token. Stuurt het nu batterijen, stop dat dan "
+        "voordat Phasewise het doet: twee regelaars werken elkaar tegen."
     ),
     C.SERIAL: (
         "Een seriële poort. Ze is niet geopend: iets anders kan haar gebruiken. Zit er een P1-kabel "
@@ -151,12 +155,13 @@ DE: Mapping[NoteCode | str, str] = {
     C.BATTERY_BUSY: "Sie lässt sich jetzt nicht steuern: Ihr Zustand ist {state}.",
     C.CALLS_ITSELF: "Sie nennt sich {name}.",
     C.CHOOSE_MODEL: "Wählen Sie das Modell: Das ist von hier aus nicht zu erkennen.",
+    C.PREFER_MODBUS: "Das ist ihre lokale API, und die ist langsam. Nehmen Sie lieber Modbus, wo es geht.",
     C.ANNOUNCED: "Es meldet sich als {name}.",
     C.DRIVER_LATER: "Diese Version kann es noch nicht nutzen; das kommt in einer anderen Version.",
     C.HOME_ASSISTANT: (
-        "Version {version}. Zähler und Batterien über Home Assistant kommen in einer anderen Version. "
-        "Steuert es jetzt Batterien, beenden Sie das, bevor Phasewise es tut: Zwei Regler arbeiten "
-        "gegeneinander."
+        "Version {version}. Zähler und Batterien, die es kennt, lassen sich von Hand hinzufügen: "
+        "'home-assistant', seine Adresse und eine Datei mit einem Token. Steuert es jetzt Batterien, "
+        "beenden Sie das, bevor Phasewise es tut: Zwei Regler arbeiten gegeneinander."
     ),
     C.SERIAL: (
         "Eine serielle Schnittstelle. Sie wurde nicht geöffnet: Etwas anderes kann sie benutzen. Hängt ein "
