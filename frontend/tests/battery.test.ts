@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { dateField, holdOf, meaning, moved, order, overrideText, trouble } from "../src/lib/battery";
+import { dateField, holdOf, meaning, moved, order, orderHint, overrideText, trouble } from "../src/lib/battery";
 import { battery, home } from "./states";
 
 const NOW = new Date("2026-06-21T12:00:00Z");
@@ -73,4 +73,11 @@ test("without a phase a battery may do what the protection of unassigned ones sa
   expect(without("L2", "aggregate")).toContain("as if its phase were not protected");
   expect(without("unassigned", "worst-case")).toContain("No battery has a phase then");
   expect(without("L2", "worst-case", false)).toBe("Its power then counts on no phase.");
+});
+
+test("what the order is good for depends on how power is divided", () => {
+  expect(orderHint({})).toBe("The first one is charged first and discharged last.");
+  expect(orderHint({ split: "fair", cycle: "auto" })).toContain("counts for little");
+  expect(orderHint({ split: "efficient", cycle: "daily" })).toMatch(/^As few batteries.*moves on by one place/);
+  expect(orderHint({ split: "priority", cycle: "auto" })).toContain("goes by the state of charge");
 });

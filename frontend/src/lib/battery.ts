@@ -58,6 +58,22 @@ export function order(home: SystemState, priority: readonly string[]): BatterySt
   return [...first, ...home.batteries.filter(({ id }) => !priority.includes(id))];
 }
 
+/** The part of the settings that the order belongs to. */
+export interface OrderSettings {
+  priority?: string[];
+  split?: string;
+  cycle?: string;
+}
+
+/** What the order is good for, as power is divided now. */
+export function orderHint({ split, cycle }: OrderSettings): string {
+  const words = t.batteries.details.orderHints;
+  if (split === "fair" || split === "soc-balance") return words.shared;
+  if (cycle === "auto") return words.byCharge;
+  const first = split === "efficient" ? words.efficient : words.priority;
+  return cycle === "daily" || cycle === "weekly" ? `${first} ${words.turns}` : first;
+}
+
 /** The ids with one of them moved by so many places. */
 export function moved(ids: readonly string[], id: string, by: number): string[] {
   const rest = ids.filter((other) => other !== id);
