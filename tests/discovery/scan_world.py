@@ -157,6 +157,7 @@ ANNOUNCED: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("_http._tcp", "shellyem3-0A1B2C3D4E61", {"id": "shellyem3-0A1B2C3D4E61"}),
     ("_http._tcp", "Printer in the hall", {"path": "/"}),
     ("_zendure._tcp", "Zendure-SolarFlow800-WOB1NHMAMXXXXX3", {}),
+    ("_zendure._tcp", "Zendure-Hyper2000-WOB1NHMAMXXXXX4", {}),
     ("_home-assistant._tcp", "Home", {"location_name": "Our house", "version": "2025.4.4"}),
 )
 """Service, name, properties."""

@@ -173,7 +173,7 @@ def test_what_is_neither_is_not_called_so(scanned: Scanned, name: str) -> None:
         ("HomeWizard Energy Socket, 127.0.0.1", Kind.OTHER, "HWE-SKT"),
         ("HomeWizard nameless, 127.0.0.1", Kind.OTHER, "nameless"),
         ("Shelly 3EM, 127.0.0.1", Kind.METER, "another release"),
-        ("Zendure SolarFlow800, 127.0.0.1", Kind.BATTERY, "another release"),
+        ("Zendure Hyper2000, 127.0.0.1", Kind.BATTERY, "another release"),
         ("Home Assistant (Our house), 127.0.0.1", Kind.OTHER, "two controllers fight"),
     ],
 )
@@ -255,7 +255,7 @@ def test_it_takes_seconds_and_the_loop_goes_on(scanned: Scanned) -> None:
     assert scanned.progress[-1] <= 1.0
     assert scanned.scan.progress == 1.0
     assert scanned.longest_pause_s < 3.0  # the machine may be busy with other tests
-    assert said([scanned.scan.note]) == "Search of 127.0.0.0/30 finished. Meters: 4, batteries: 8."
+    assert said([scanned.scan.note]) == "Search of 127.0.0.0/30 finished. Meters: 4, batteries: 9."
     assert scanned.scan.problems == []
 
 

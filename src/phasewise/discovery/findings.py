@@ -42,6 +42,7 @@ class NoteCode(StrEnum):
     CALLS_ITSELF = "calls-itself"
     """`name`"""
     CHOOSE_MODEL = "choose-model"
+    PREFER_MODBUS = "prefer-modbus"
     ANNOUNCED = "announced"
     """`name`"""
     DRIVER_LATER = "driver-later"

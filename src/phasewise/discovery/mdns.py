@@ -8,6 +8,7 @@ from zeroconf import Error as ZeroconfError
 from zeroconf import InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from phasewise.devices.batteries.zendure import ZendureModel
 from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 
 BROWSE_S = 4.0
@@ -118,11 +119,28 @@ def _first_shelly(heard: Announcement) -> Finding | None:
     return Finding(Kind.METER, f"Shelly 3EM, {heard.address}", _announced(heard.name))
 
 
+ZENDURE_MODELS = {
+    "solarflow800": ZendureModel.SOLARFLOW_800,
+    "solarflow1600ac": ZendureModel.SOLARFLOW_1600_AC,
+    "solarflow2400pro": ZendureModel.SOLARFLOW_2400_PRO,
+    "solarflow2400ac": ZendureModel.SOLARFLOW_2400_AC,
+}
+"""How the name of a model begins, without blanks; the first that fits."""
+
+
 def _zendure(heard: Announcement) -> Finding:
     """`Zendure-<model>-<serial>`; a model may also be a meter."""
     model = heard.name.removeprefix("Zendure-").partition("-")[0]
-    kind = Kind.METER if "meter" in model.lower() else Kind.BATTERY
-    return Finding(kind, f"Zendure {model}, {heard.address}", _announced(heard.name))
+    name = f"Zendure {model}, {heard.address}"
+    if "meter" in model.lower():
+        return Finding(Kind.METER, name, _announced(heard.name))
+    plain = model.lower().replace(" ", "").replace("_", "")
+    known = next((m for begins, m in ZENDURE_MODELS.items() if plain.startswith(begins)), None)
+    if known is None:
+        return Finding(Kind.BATTERY, name, _announced(heard.name))
+    url = f"http://{heard.address}"
+    suggestion = Suggestion(Kind.BATTERY, "zendure", {"url": url, "model": known})
+    return Finding(Kind.BATTERY, name, _announced(heard.name, later=False), "zendure", url, (suggestion,))
 
 
 def _home_assistant(heard: Announcement) -> Finding:

@@ -1,13 +1,14 @@
 """One scan: announcements, open ports, and what answers on them. Started by the user, never by itself."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from phasewise.discovery import marstek, mdns, p1, serial_ports
+from phasewise.discovery import marstek, marstek_udp, mdns, p1, serial_ports
 from phasewise.discovery.findings import Finding, Kind, Note, NoteCode, Suggestion
 from phasewise.discovery.network import open_ports
 
@@ -54,10 +55,11 @@ class Scan:
         spared_serial: Collection[Path] = (),
         mdns_interfaces: mdns.Interfaces = mdns.EVERYWHERE,
         dev: Path = serial_ports.DEV,
+        udp_port: int = marstek_udp.PORT,
     ) -> None:
         """`ports`: instead of the usual ones; every protocol is tried on them.
 
-        `spared`: where devices in use are; never touched.
+        `spared`: where devices in use are; never touched. `udp_port`: of Marstek's local API.
         """
         self.network = network
         self.protocols = USUAL_PORTS if ports is None else dict.fromkeys(ports, tuple(Protocol))
@@ -68,6 +70,7 @@ class Scan:
         self._spared_serial = frozenset(path.resolve() for path in spared_serial)
         self._mdns_interfaces = mdns_interfaces
         self._dev = dev
+        self._udp_port = udp_port if ports is None or udp_port in ports else None
         self._tried = 0
         self._targets = [
             (str(address), port)
@@ -92,6 +95,7 @@ class Scan:
         self._list_serial_ports()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear_announcements())
+            group.create_task(self._ask_by_udp())
             group.create_task(self._knock_and_look())
         self.note = self._summary()
 
@@ -122,6 +126,15 @@ class Scan:
             self.problems.append(Note(NoteCode.NO_MDNS, {"why": str(error)}))
             return
         self.findings += [finding for finding in found if not self._is_in_use(finding)]
+
+    async def _ask_by_udp(self) -> None:
+        """One by one, not by broadcast, which would reach those in use too."""
+        in_use = {address for address, _ in self._spared}
+        addresses = [str(host) for host in self.network.hosts() if str(host) not in in_use]
+        if self._udp_port is not None and addresses:
+            # Where there is no network to send to, knocking finds nothing either.
+            with contextlib.suppress(OSError):
+                self.findings += await marstek_udp.ask(addresses, self._udp_port)
 
     def _is_in_use(self, finding: Finding) -> bool:
         """Whichever of its two web servers is used, it is the same device."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from phasewise.discovery import Finding, Kind, Note, NoteCode
 
-DEFAULT_PORTS = {"tcp": 23, "modbus-tcp": 502, "http": 80, "https": 443}
+DEFAULT_PORTS = {"tcp": 23, "modbus-tcp": 502, "http": 80, "https": 443, "udp": 30000}
 """What a url without a port means to its driver."""
 
 
