@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
-from homes import three_phase_home, with_alarm, with_battery, with_protection
+from homes import three_phase_home, with_alarm, with_battery, with_protection, with_strategy
 from msgspec.structs import replace
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -250,6 +250,15 @@ def test_axe_finds_nothing_serious_in_a_doubtful_card_and_its_details(page: Page
     page.get_by_role("button", name="Details and settings of Garage").click()
     page.get_by_label("What decides").select_option("hold")
     assert grave(page, "dialog[open]") == []
+
+
+def test_axe_finds_nothing_serious_in_the_time_windows(page: Page, daemon: FakeDaemon) -> None:
+    daemon.state = with_strategy(daemon.state, selected="timed", executing="standby", why="time")
+    page.get_by_role("link", name="Strategy", exact=True).click()
+    card = page.get_by_role("region", name="Time windows")
+    card.get_by_role("button", name="Add a window").click()
+    expect(card.get_by_label("From", exact=True)).to_be_focused()
+    assert grave(page, "main") == []
 
 
 def test_axe_would_find_what_is_wrong_in_light_and_in_dark(page: Page) -> None:
