@@ -48,14 +48,14 @@ export const batteries: typeof English = {
     state: "De batterij meldt",
     heard: "Laatst gehoord",
     ago: (age) => `${age} geleden`,
-    history: "Verloop",
+    history: "Historie",
     why: "Waarom-logboek",
     todayInShort: "Vandaag",
     limitsInShort: (floor, ceiling, charge, discharge) =>
       charge === discharge
         ? `${floor} tot ${ceiling}, hoogstens ${charge}`
         : `${floor} tot ${ceiling}, laden ${charge}, ontladen ${discharge}`,
-    historyOf: (name) => `Verloop van ${name}`,
+    historyOf: (name) => `Historie van ${name}`,
     whyOf: (name) => `Waarom-logboek van ${name}`,
     phase: "Fase",
     values: "Nu",
