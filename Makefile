@@ -13,7 +13,7 @@ NPM = $(shell command -v npm >/dev/null && node -e '$(NODE_OK)' && echo npm || e
 # Packages are installed as root, or in CI through sudo; elsewhere that is the user's own decision.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(CI),sudo,false))
 
-.PHONY: demo test test-ha lint types imports unit scorecard setup frontend chromium mosquitto
+.PHONY: demo packaging test test-ha lint types imports unit scorecard setup frontend chromium mosquitto
 
 demo: setup
 	$(RUN) phasewise demo
@@ -53,7 +53,7 @@ mosquitto:
 
 # A real Home Assistant, with what it would fetch itself at its first start. Not part of `test`: installing it
 # takes minutes, and it needs Python 3.13.
-HA_PYTHON = $(firstword $(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python))
+HA_PYTHON = $(shell for p in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 HA_PACKAGES := homeassistant==2025.4.4 home-assistant-frontend==20250411.0 paho-mqtt==2.1.0 pymodbus==3.8.3
 
 test-ha: setup mosquitto .ha-venv/2025.4.4
@@ -64,6 +64,10 @@ test-ha: setup mosquitto .ha-venv/2025.4.4
 	$(UV) venv --quiet --clear --python $(HA_PYTHON) .ha-venv
 	$(UV) pip install --quiet --python .ha-venv/bin/python $(HA_PACKAGES)
 	touch $@
+
+# The steps of the Docker image without Docker, then the program as the image would run it: a minute or two.
+packaging: $(UV)
+	$(PYTHON) tools/check_packaging.py
 
 unit:
 	$(RUN) coverage run -m pytest -n 3 --dist loadfile

@@ -1,0 +1,45 @@
+"""A battery that says that it takes no setpoints is let alone, and joins in again by itself."""
+
+from collections.abc import Callable
+
+import msgspec
+from rig import Rig, Scenario
+
+from phasewise.devices.base import DeviceRefused
+from phasewise.model import BatteryReading
+
+
+Play = Callable[[Scenario], None]
+
+
+def test_it_is_not_written_to_meanwhile_and_counts_as_reachable(play: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.loads_w[0] = 3700
+        await rig.wait(30)
+        driver = rig.batteries["m3"]
+        read, apply = driver.read, driver.apply
+        refused = 0
+
+        async def taken() -> BatteryReading:
+            return msgspec.structs.replace(await read(), controllable=False, state="number.x was moved")
+
+        async def refuse(*_: object, **__: object) -> None:
+            nonlocal refused
+            refused += 1
+            raise DeviceRefused("number.x was moved")
+
+        driver.read, driver.apply = taken, refuse
+        await rig.wait(40)
+        assert refused <= 3  # at most what was under way before it was read
+        assert rig.battery("m3").reachable
+        told = [a for a in rig.state.alarms if a.subject == "m3"]
+        assert [alarm.code for alarm in told] == ["battery-not-controllable"]
+        assert "number.x was moved" in str(told[0].text)
+        assert all(driver.battery.ac_power_w < 0 for driver in (rig.batteries["m1"], rig.batteries["m2"]))
+        driver.read, driver.apply = read, apply
+        before = len(driver.applied)
+        await rig.wait(30)
+        assert len(driver.applied) > before
+        assert rig.alarm_codes() == set()
+
+    play(scenario)
