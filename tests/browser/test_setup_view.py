@@ -117,6 +117,7 @@ def say_what_does_not_answer(page: Page) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        form.get_by_label("Kind of device").select_option("marstek")
         form.get_by_label("Address", exact=True).fill(address)
         form.get_by_label("Model").select_option(label="Marstek Venus E, v3")
         form.get_by_role("button", name=f"Test modbus-tcp://{address}").click()
