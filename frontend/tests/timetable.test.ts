@@ -4,6 +4,7 @@ import {
   DAY_MIN,
   dayText,
   daysText,
+  doubledOn,
   freeSpan,
   localTime,
   overlapsOf,
@@ -84,6 +85,9 @@ test("where another window goes first is told once, whatever the number of days"
   expect(overlapsOf(windows, 1)).toEqual([{ from: 18 * H, to: 19 * H, by: 0 }]);
   expect(overlapsOf(windows, 0)).toEqual([]);
   expect(overlapsOf(windows, 2)).toEqual([]);
+  expect(doubledOn(windows, "wed")).toEqual([{ from: 18 * H, to: 19 * H, by: 0 }]);
+  const thrice = [window(17, 19), window(17, 19), window(17, 19)];
+  expect(doubledOn(thrice, "wed")).toHaveLength(2);
   const apart = [window(17, 19, "sell", ["mon"]), window(18, 20, "charge", ["tue"])];
   expect(overlapsOf(apart, 1)).toEqual([]);
 });

@@ -92,17 +92,27 @@ export interface Overlap extends Span {
   by: number;
 }
 
-/** Where earlier windows go before this one, on whatever day; what is the same on several days is there once. */
-export function overlapsOf(windows: Window[], at: number): Overlap[] {
+/** Where earlier windows go before this one on a day. */
+function overlapsOn(windows: Window[], at: number, day: Weekday): Overlap[] {
   const own = windows[at];
   if (own === undefined) return [];
-  const found = new Map<string, Overlap>();
-  for (const day of WEEK)
-    for (const part of partsOf(windows.slice(0, at), "", day))
-      for (const span of spansOn(own, day)) {
-        const [from, to] = [Math.max(part.from, span.from), Math.min(part.to, span.to)];
-        if (part.window !== null && from < to) found.set(`${from} ${to} ${part.window}`, { from, to, by: part.window });
-      }
+  return partsOf(windows.slice(0, at), "", day).flatMap(({ from, to, window: by }) =>
+    spansOn(own, day).flatMap((span) => {
+      const shared = { from: Math.max(from, span.from), to: Math.min(to, span.to) };
+      return by !== null && shared.from < shared.to ? [{ ...shared, by }] : [];
+    }),
+  );
+}
+
+/** Where more than one window fits on a day. */
+export function doubledOn(windows: Window[], day: Weekday): Span[] {
+  return windows.flatMap((_, at) => overlapsOn(windows, at, day));
+}
+
+/** Where earlier windows go before this one, on whatever day; what is the same on several days is there once. */
+export function overlapsOf(windows: Window[], at: number): Overlap[] {
+  const all = WEEK.flatMap((day) => overlapsOn(windows, at, day));
+  const found = new Map(all.map((one) => [`${one.from} ${one.to} ${one.by}`, one]));
   return [...found.values()].sort((a, b) => a.from - b.from);
 }
 
