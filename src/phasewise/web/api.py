@@ -1,5 +1,7 @@
 """The routes. Everything they know of the daemon is `Controls`."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -41,6 +43,15 @@ WRITE_REFUSALS = problems(400, 401, 403, 411, 413, 415, 421, 422, 429)
 
 Lang = Annotated[Literal["en", "nl", "de"], Query()]
 """The language of the texts in an answer."""
+
+
+def iso_moment(text: str) -> datetime:
+    """A date and time from an address, where a plus sign in front of an offset has become a space.
+
+    Raises ValueError for what is not ISO 8601.
+    """
+    return datetime.fromisoformat(re.sub(r"([T:]\S+) (\d\d:?\d\d)$", r"\1+\2", text))
+
 
 router = APIRouter()
 

@@ -1,7 +1,6 @@
 """The routes of the why-log: what happened, in plain sentences, and the recording of any stretch of it."""
 
 import contextlib
-import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from phasewise.explain.events import event_text, kind_of
 from phasewise.model import Severity
 from phasewise.store.events import EventQuery, KeptEvent
-from phasewise.web.api import REFUSALS, ControlsNow, Lang, problems
+from phasewise.web.api import REFUSALS, ControlsNow, Lang, iso_moment, problems
 from phasewise.web.guard import problem
 
 NO_RECORDING_YET = "Nothing is recorded yet: the daemon is starting. Ask again in a few seconds."
@@ -78,10 +77,8 @@ def _instant(value: object) -> object:
         return value
     with contextlib.suppress(ValueError):
         return float(value)
-    # In an address a plus sign means a space.
-    text = re.sub(r" (\d\d:?\d\d)$", r"+\1", value)
     try:
-        at = datetime.fromisoformat(text)
+        at = iso_moment(value)
     except ValueError as error:
         raise ValueError("is no date and time such as 2026-11-03T18:00:00Z, and no Unix seconds") from error
     if at.tzinfo is None:

@@ -21,7 +21,7 @@ from phasewise.store.energy import midnight_s
 from phasewise.store.lookup import looked_up
 from phasewise.store.query import History as Past
 from phasewise.store.schema import UnreadableError
-from phasewise.web.api import REFUSALS, problems
+from phasewise.web.api import REFUSALS, iso_moment, problems
 from phasewise.web.guard import problem
 
 DAY_S = 86_400.0
@@ -247,7 +247,7 @@ def _time(parameter: str, text: str, zone: ZoneInfo) -> float:
         at_s = float(text)
     except ValueError:
         try:
-            moment = datetime.fromisoformat(text)
+            moment = iso_moment(text)
             at_s = (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).timestamp()
         except (ValueError, OverflowError) as error:
             raise RefusedError(
