@@ -29,7 +29,7 @@ class DsmrBench(MeterBench):
         self.server = P1Server(lambda: self.sample, cadence_s=0.05, style=Style.DSMR5)
 
     def new_driver(self) -> DsmrMeter:
-        return DsmrMeter(DsmrOptions(url=self.server.url), self.clock, silent_s=0.5)
+        return DsmrMeter(DsmrOptions(url=self.server.url), self.clock, silent_s=0.3)
 
     def trouble(self, trouble: Trouble) -> None:
         self.server.fault = FAULTS[trouble]

@@ -50,7 +50,7 @@ class HomeWizardBench(MeterBench):
 
     def new_driver(self) -> HomeWizardMeter:
         options = HomeWizardOptions(url=self.server.url, token_file=self.token_file)
-        return HomeWizardMeter(options, self.clock, silent_s=0.5)
+        return HomeWizardMeter(options, self.clock, silent_s=0.3)
 
     def trouble(self, trouble: Trouble) -> None:
         self.server.fault = FAULTS[trouble]
