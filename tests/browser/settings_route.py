@@ -1,5 +1,6 @@
 """The routes of the settings in a browser: the real schema and a real file."""
 
+import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,7 @@ def serve_settings(page: Page, path: Path) -> list[list[dict[str, Any]]]:
             state = asdict(settings.state())
             route.fulfill(json=state | {"writable": state["detail"] is None})
             return
-        asked = route.request.post_data_json
+        asked: dict[str, Any] = json.loads(route.request.post_data or "")
         changes = [Change(tuple(one["path"]), one.get("value"), "remove" in one) for one in asked["changes"]]
         try:
             text = settings.edited(path.read_text(), changes, asked["revision"])
