@@ -1,58 +1,23 @@
 """`phasewise demo` as a newcomer sees it: the real daemon, the real drivers, a real browser."""
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
+from demo_daemon import Demo, running_demo
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from ruamel.yaml import YAML
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
 
-class Demo:
-    """The running demonstration."""
-
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
-        assert process.stdout is not None
-        said = ""
-        while "http://" not in said:
-            line = process.stdout.readline()
-            assert line, log.read_text()
-            said += line
-        self.url = re.search(r"http://\S+", said)[0]  # type: ignore[index] # the loop ends when it is there
-        self.config = Path(re.search(r"configuration=(\S+)", log.read_text())[1])  # type: ignore[index]
-
-    def state(self) -> dict[str, Any]:
-        return httpx.get(f"{self.url}/api/v1/state", timeout=5).json()
-
-    def phase_of(self, name: str) -> str:
-        return next(b["phase"] for b in self.state()["batteries"] if b["name"] == name)
-
-
 @pytest.fixture
 def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
-    """At normal speed, on real sockets; a parameter makes it so many times as fast."""
-    speed = getattr(request, "param", 1)
-    log = tmp_path / "demo.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "phasewise.cli", "demo", "--log-level", "info", "--speed", str(speed)],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-        try:
-            yield Demo(process, log)
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0, log.read_text()
+    """At normal speed; a parameter makes it so many times as fast."""
+    with running_demo(tmp_path, getattr(request, "param", 1)) as demo:
+        yield demo
 
 
 @pytest.fixture
