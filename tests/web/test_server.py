@@ -4,9 +4,11 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import msgspec
@@ -230,3 +232,22 @@ def test_a_state_is_encoded_once_for_all() -> None:
     assert event == b"data: " + encoder.json(first) + b"\n\n"
     assert event.count(b"\n") == 2
     assert second.time.encode() in encoder.event(second)
+
+
+async def test_the_description_of_the_api_is_made_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes seconds on a small machine, and batteries are told every second."""
+    app = create_app(FakeControls(make_state()), access=Access())
+    made_in: list[threading.Thread] = []
+    make = app.openapi
+
+    def watched() -> dict[str, Any]:
+        made_in.append(threading.current_thread())
+        return make()
+
+    monkeypatch.setattr(app, "openapi", watched)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answers = await asyncio.gather(*(client.get("/openapi.json") for _ in range(3)))
+    assert {answer.json()["info"]["title"] for answer in answers} == {"Phasewise"}
+    assert len(made_in) == 3
+    assert threading.main_thread() not in made_in

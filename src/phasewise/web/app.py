@@ -1,10 +1,11 @@
 """The web application, put together."""
 
+import asyncio
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from phasewise import __version__
 from phasewise.engine.controls import (
@@ -62,7 +63,12 @@ def create_app(
     doorkeeper = Doorkeeper(access)
     # Interactive docs are off: they load scripts from elsewhere, and a home may be offline.
     app = FastAPI(
-        title="Phasewise", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None
+        title="Phasewise",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # `_describe` serves it
     )
     app.state.controls = controls
     app.state.setup = setup
@@ -77,6 +83,7 @@ def create_app(
     app.include_router(settings_routes.router)
     app.include_router(setup_routes.router)
     app.include_router(session.router)
+    _describe(app)
     app.include_router(dashboard_router(static_dir))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ControlError, _not_done)
@@ -89,6 +96,16 @@ def create_app(
         app.add_middleware(setup_routes.SetupGate)
     app.add_middleware(Guard, doorkeeper=doorkeeper)
     return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Serve the description of the API, which takes seconds to make on a small machine, beside the loop."""
+    making = asyncio.Lock()
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def description(request: Request) -> Response:
+        async with making:
+            return await asyncio.to_thread(lambda: JSONResponse(request.app.openapi()))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
