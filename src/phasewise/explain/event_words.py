@@ -60,5 +60,5 @@ class EventWords(Struct, frozen=True):
     minutes: str
     hours: str
     days: str
-    decimal: str
-    """Between the whole and the fraction of a number."""
+    lang: str
+    """In which its numbers are written."""

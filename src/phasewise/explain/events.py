@@ -6,6 +6,7 @@ from phasewise.explain.event_words import EventWords
 from phasewise.explain.events_de import DE
 from phasewise.explain.events_en import EN
 from phasewise.explain.events_nl import NL
+from phasewise.explain.numbers import exact_current, language, power, price
 from phasewise.explain.sentences import alarm_text, reason_text
 from phasewise.model import Alarm, Reason
 from phasewise.model import event as of
@@ -18,7 +19,7 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 def event_text(event: Event, lang: str = "en") -> str:
     """What happened, for people. `lang`: a tag such as `nl` or `nl-BE`; English for one that is not here."""
-    words = EVENT_WORDS.get(lang.split("-", maxsplit=1)[0].lower(), EN)
+    words = EVENT_WORDS.get(language(lang), EN)
     match event:
         case of.AlarmBegan():
             return alarm_text(event.alarm, lang, _names(event.alarm, event.name))
@@ -57,7 +58,7 @@ def _sentence(event: Event, words: EventWords, **more: str) -> str:
         if name == "lasted_s":
             facts["lasted"] = _duration(value, words)
         elif name == "limit_a":
-            facts["limit"] = _current(value, words)
+            facts["limit"] = exact_current(value, words.lang)
         elif isinstance(value, str):
             facts[name] = value
     return words.sentences[kind_of(event)].format(**(facts | more))
@@ -73,15 +74,15 @@ def _of_phase(
             over = event.current_a is not None and event.current_a > event.limit_a
             return words.relief["over" if over else "near"].format(
                 phase=event.phase,
-                current=_current(event.current_a or 0.0, words),
-                limit=_current(event.limit_a, words),
+                current=exact_current(event.current_a or 0.0, words.lang),
+                limit=exact_current(event.limit_a, words.lang),
                 help=help_,
             )
         case of.ReliefEnded():
             said = _sentence(event, words)
             if event.peak_a is None:
                 return said
-            return f"{said} {words.peak.format(peak=_current(event.peak_a, words))}"
+            return f"{said} {words.peak.format(peak=exact_current(event.peak_a, words.lang))}"
         case of.LimitBegan():
             return _sentence(event, words, held=_list(event.held, words))
         case _:
@@ -123,8 +124,8 @@ def _of_battery(event: of.OverrideSet | of.IdentifyEnded | of.PhaseAssigned, wor
 
 
 def _block(block: of.PlanBlock, words: EventWords) -> str:
-    price = words.price.format(price=f"{block.buy_eur_kwh:.2f}".replace(".", words.decimal))
-    return words.plan[block.action].format(start=block.start, end=block.end, price=price)
+    said = words.price.format(price=price(block.buy_eur_kwh, words.lang))
+    return words.plan[block.action].format(start=block.start, end=block.end, price=said)
 
 
 def _times(event: Event, words: EventWords) -> str:
@@ -147,14 +148,14 @@ def _title(alarm: Alarm, name: str | None, words: EventWords) -> str:
 
 def _does(helper: of.Helper, words: EventWords) -> str:
     does = words.charges if helper.power_w > 0 else words.discharges
-    return does.format(name=helper.name, power=_power(helper.power_w, words))
+    return does.format(name=helper.name, power=power(helper.power_w, words.lang))
 
 
 def _doing(power_w: float, words: EventWords) -> str:
     if power_w == 0.0:
         return words.resting
     doing = words.charging if power_w > 0 else words.discharging
-    return doing.format(power=_power(power_w, words))
+    return doing.format(power=power(power_w, words.lang))
 
 
 def _list(parts: Sequence[str], words: EventWords) -> str:
@@ -162,15 +163,6 @@ def _list(parts: Sequence[str], words: EventWords) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {words.and_} {parts[-1]}"
-
-
-def _power(power_w: float, words: EventWords) -> str:
-    watts = round(abs(power_w))
-    return f"{watts} W" if watts < 1000 else f"{watts / 1000.0:.1f} kW".replace(".", words.decimal)
-
-
-def _current(current_a: float, words: EventWords) -> str:
-    return f"{round(current_a, 1):g} A".replace(".", words.decimal)
 
 
 def _duration(seconds: float, words: EventWords) -> str:

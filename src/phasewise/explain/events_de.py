@@ -145,5 +145,5 @@ DE = EventWords(
     minutes="{n} min",
     hours="{n} h",
     days="{n} d",
-    decimal=",",
+    lang="de",
 )

@@ -141,5 +141,5 @@ EN = EventWords(
     minutes="{n} min",
     hours="{n} h",
     days="{n} d",
-    decimal=".",
+    lang="en",
 )

@@ -145,5 +145,5 @@ NL = EventWords(
     minutes="{n} min",
     hours="{n} u",
     days="{n} d",
-    decimal=",",
+    lang="nl",
 )

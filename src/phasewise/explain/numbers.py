@@ -20,6 +20,16 @@ def current(current_a: float, lang: str) -> str:
     return f"{amps:.0f} A" if amps >= 9.95 else _decimal(f"{amps:.1f} A", lang)
 
 
+def exact_current(current_a: float, lang: str) -> str:
+    """`26.1 A`, `24 A`: to the tenth, where one is compared with another."""
+    return _decimal(f"{round(abs(current_a), 1):g} A", lang)
+
+
+def price(price_eur_kwh: float, lang: str) -> str:
+    """`0.21`, without its unit; negative ones too."""
+    return _decimal(f"{price_eur_kwh:.2f}", lang)
+
+
 def energy(energy_wh: float, lang: str) -> str:
     """`3.2 kWh`."""
     return _decimal(f"{abs(energy_wh) / 1000.0:.1f} kWh", lang)
