@@ -62,7 +62,7 @@ class ShellyServer:
         self.port = 0
         self.password = password
         self.phase_count = 3
-        """Of those that have a clamp; the others are null."""
+        """Of those that have a clamp; of the others only the voltage is known."""
         self.calls = 0
         """Requests that came over WebSockets."""
         self.notifications = 0
@@ -165,7 +165,7 @@ class ShellyServer:
             power_w, current_a = sample.power_w[n], sample.current_a[n]
             voltage_v = sample.voltage_v[n] + flicker_v
             status[f"{letter}_current"] = round(current_a, 3) if has_clamp else None
-            status[f"{letter}_voltage"] = round(voltage_v, 1) if has_clamp else None
+            status[f"{letter}_voltage"] = round(voltage_v, 1)
             status[f"{letter}_act_power"] = round(power_w, 1) if has_clamp else None
             status[f"{letter}_aprt_power"] = round(voltage_v * current_a, 1) if has_clamp else None
             status[f"{letter}_freq"] = 50.0
