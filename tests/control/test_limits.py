@@ -248,7 +248,7 @@ def test_a_box_is_never_inside_out(
     [
         (seen(), True),
         (seen(soc_pct=None), True),
-        (seen(controllable=False), True),
+        (seen(controllable=False), False),
         (seen(reachable=False), False),
         (seen(ac_power_w=None), False),
         (BatterySnapshot("m1", None, True), False),

@@ -41,11 +41,33 @@ def test_it_is_not_written_to_meanwhile_and_counts_as_reachable(play: Play) -> N
         said = [a for a in rig.state.alarms if a.subject == "m3"]
         assert [alarm.code for alarm in said] == ["battery-not-controllable"]
         assert "number.x was moved" in str(said[0].text)
-        assert all(driver.battery.ac_power_w < 0 for driver in (rig.batteries["m1"], rig.batteries["m2"]))
+        assert abs(rig.total_w()) < 100
         driver.read, driver.apply = read, apply
         before = len(driver.applied)
         await rig.wait(30)
         assert len(driver.applied) > before
         assert rig.alarm_codes() == set()
+
+    play(scenario)
+
+
+def test_what_it_does_by_itself_is_part_of_the_load(play: Play) -> None:
+    """Another controls it, or it feeds its own socket: the others hold the grid all the same."""
+
+    async def scenario(rig: Rig) -> None:
+        rig.loads_w[0] = 2000
+        await rig.wait(30)
+        driver = rig.batteries["m3"]
+        read = driver.read
+
+        async def taken() -> BatteryReading:
+            return msgspec.structs.replace(await read(), controllable=False)
+
+        driver.read = taken
+        for power_w in (-900.0, 600.0):
+            driver.battery.command(power_w, rig.clock.now_s())
+            await rig.wait(30)
+            assert driver.battery.ac_power_w == power_w
+            assert abs(rig.total_w()) < 100
 
     play(scenario)

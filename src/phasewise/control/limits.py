@@ -55,10 +55,12 @@ class Unit(Struct, frozen=True):
 def is_usable(battery: BatterySnapshot, health: HealthMemory, now_s: float) -> bool:
     """Whether its power is known and what it is told counts, so that it can be told apart from the load.
 
-    One that does not do what it is told is part of the load, whatever it does.
+    One that does not do what it is told, or can't be told anything, is part of the load, whatever it does.
     """
-    known = battery.reachable and battery.reading is not None and battery.reading.ac_power_w is not None
-    return known and now_s >= health.excluded_until_s
+    reading = battery.reading
+    if reading is None or not battery.reachable or not reading.controllable or reading.ac_power_w is None:
+        return False
+    return now_s >= health.excluded_until_s
 
 
 def unit(
