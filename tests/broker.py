@@ -46,6 +46,8 @@ class Mosquitto:
         self.user = user
         self.tls = tls
         self._process: asyncio.subprocess.Process | None = None
+        self.is_dead = False
+        """Killed, and not started since."""
         # Started by root it would become a user who may not read this folder.
         lines = [f"listener {self.port} 127.0.0.1", "user root", "connection_messages true"]
         lines.append(f"allow_anonymous {'false' if user else 'true'}")
@@ -81,6 +83,7 @@ class Mosquitto:
     async def start(self) -> None:
         """Returns when it answers."""
         assert MOSQUITTO is not None
+        self.is_dead = False
         with (self.folder / "mosquitto.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 MOSQUITTO, "-v", "-c", str(self.folder / "mosquitto.conf"), stdout=output, stderr=output
@@ -94,6 +97,19 @@ class Mosquitto:
             writer.close()
             return
         raise AssertionError(f"mosquitto does not answer:\n{self.log}")
+
+    def kill(self) -> None:
+        """At once; `start` begins anew."""
+        assert self._process is not None
+        self.is_dead = True
+        self._process.kill()
+
+    @property
+    def clients(self) -> int:
+        """How many connections there are."""
+        port = f":{self.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(local.endswith(port) and state == "01" for _, local, _, state, *_ in rows)
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

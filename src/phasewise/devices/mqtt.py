@@ -7,7 +7,7 @@ what is retained, and commands that were sent while we were away are not carried
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,20 +192,25 @@ Hear = Callable[[str, bytes, bool], None]
 """Gets topic, payload, and whether the message was retained: sent at any time before."""
 
 
+Pause = Callable[[float], Awaitable[None]]
+
+
 class MqttLink:
     """Hears some topics and says others, on a connection that is made anew for ever."""
 
     def __init__(
-        self, broker: Broker, topics: Collection[str], hear: Hear, retry_s: float = RETRY_MIN_S
+        self, broker: Broker, topics: Collection[str], hear: Hear, pause: Pause = asyncio.sleep
     ) -> None:
-        """`hear` must not raise or block."""
+        """`hear` must not raise or block. `pause`: how it waits before the next attempt."""
         self._broker = broker
         self._topics = sorted(topics)
         self._hear = hear
-        self._retry_s = retry_s
+        self._pause = pause
         self._task: asyncio.Task[None] | None = None
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
+        self.opened = 0
+        """How many connections there were."""
         self.problem: str | None = f"Connecting to the MQTT broker at {broker}."
         """None while connected, else a sentence."""
 
@@ -241,16 +246,16 @@ class MqttLink:
         raise DeviceUnreachable(f"The connection to the MQTT broker at {self._broker} broke.")
 
     async def _run(self) -> None:
-        pause_s = self._retry_s
+        pause_s = RETRY_MIN_S
         while True:
             try:
                 async with connection(self._broker) as client:
-                    pause_s = self._retry_s
+                    pause_s = RETRY_MIN_S
                     await self._use(client)
             except BrokerError as error:
                 text = str(error)
                 self.problem = f"{text[:1].upper()}{text[1:]}. Next attempt in {pause_s:g} s."
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
             pause_s = min(2.0 * pause_s, RETRY_MAX_S)
 
     async def _use(self, client: "aiomqtt.Client") -> None:
@@ -258,6 +263,7 @@ class MqttLink:
         if self._topics:
             await client.subscribe([(topic, 0) for topic in self._topics])
         self._client, self.problem = client, None
+        self.opened += 1
         self._connected.set()
         try:
             async for message in client.messages:
