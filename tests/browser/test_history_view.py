@@ -57,7 +57,7 @@ def answers(daemon: FakeDaemon) -> None:
 
 def seen(page: Page, daemon: FakeDaemon) -> None:
     answers(daemon)
-    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="History", exact=True).click()
     expect(page.get_by_role("img", name=re.compile("^Power from"))).to_be_visible()
 
 
@@ -127,7 +127,7 @@ def test_a_history_that_cant_be_read_is_said_calmly(page: Page) -> None:
         re.compile(r"api/v1/history\?"),
         lambda route: route.fulfill(status=503, json={"detail": "History can't be read now: disk."}),
     )
-    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="History", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Control is not affected")).to_be_visible()
     page.unroute_all()
 

@@ -30,7 +30,7 @@ def log(daemon: FakeDaemon, *events: dict[str, Any], older: int | None = None) -
 
 
 def seen(page: Page) -> None:
-    page.get_by_role("link", name="Why").click()
+    page.get_by_role("link", name="Why", exact=True).click()
     expect(page.get_by_role("listitem").filter(has_text="number 7")).to_be_visible()
 
 
@@ -92,7 +92,7 @@ def test_the_recording_of_an_event_and_of_what_is_shown(page: Page, daemon: Fake
 
 def test_a_log_that_cant_be_read_is_said_calmly_and_it_fits_a_phone(page: Page, daemon: FakeDaemon) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    page.get_by_role("link", name="Why").click()
+    page.get_by_role("link", name="Why", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Control is not affected")).to_be_visible()
     log(daemon, event(7))
     expect(page.get_by_role("listitem").filter(has_text="number 7")).to_be_visible()
