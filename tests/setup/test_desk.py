@@ -14,7 +14,7 @@ from phasewise.discovery import Kind, Note, NoteCode, Scan, mdns
 from phasewise.model import Assignment
 from phasewise.setup import InUse, InvalidError, Mode, NotNowError, trial
 from phasewise.setup import desk as desk_module
-from phasewise.setup.in_use import places
+from phasewise.setup.in_use import Places, places
 from phasewise.setup.words import said
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import MeterSample
@@ -350,3 +350,8 @@ async def test_a_running_phasewise_has_its_file_already(tmp_path: Path) -> None:
     running = desk(path := tmp_path / "home.yaml", mode=Mode.RUNNING)
     assert "in the settings" in await _refused(running.write({}, METER, []))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("url", ["tcp://[::1", "tcp://h:99999", "tcp://h:-1", "http://[", "x://a:b"])
+async def test_what_is_no_url_leads_nowhere(url: str) -> None:
+    assert await places([url, None, ""]) == Places()

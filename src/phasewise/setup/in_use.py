@@ -38,13 +38,16 @@ class Places(Struct, frozen=True):
 
 
 async def places(urls: Iterable[str | None]) -> Places:
-    """Where these urls lead; a name that can't be looked up leads nowhere."""
+    """Where these urls lead; what is no url, or a name that can't be looked up, leads nowhere."""
     sockets: set[tuple[str, int]] = set()
     serial: set[Path] = set()
     for url in urls:
-        parts = urlsplit(url or "")
-        if parts.hostname:
+        try:
+            parts = urlsplit(url or "")
             port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        except ValueError:  # a driver may take any text, and say itself what is wrong with it
+            continue
+        if parts.hostname:
             sockets |= {(address, port) for address in await _addresses(parts.hostname)}
         elif parts.path:
             serial.add(_device(parts.path))
