@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { panned, timeLabels, valueLabels, zoomed } from "../src/lib/chart";
+import { newest, panned, timeLabels, valueLabels, zoomed } from "../src/lib/chart";
 
 const at = (...date: [number, number, number, number?, number?, number?]): number =>
   new Date(...(date as [number, number, number])).getTime() / 1000;
@@ -21,6 +21,17 @@ test("values have the digits that tell them apart", () => {
   expect(valueLabels([0, 500, 1000], 500)).toEqual(["0", "500", "1,000"]);
   expect(valueLabels([0, 0.05, 0.1], 0.05)).toEqual(["0.00", "0.05", "0.10"]);
   expect(valueLabels([0, 0.1], 0.1)).toEqual(["0.0", "0.1"]);
+});
+
+test("without a cursor the newest step is read that was measured and is shown", () => {
+  const times = [0, 60, 120, 180, 240];
+  const grid = { label: "Grid", colour: "import", values: [1, 2, 3, null, null] } as const;
+  const limit = { label: "Limit", colour: "l1", dashed: true, values: [5, 5, 5, 5, 5] } as const;
+  expect(newest(times, [grid, limit], 300)).toBe(2);
+  expect(newest(times, [grid, limit], 60)).toBe(1);
+  expect(newest(times, [limit], 300)).toBe(4);
+  expect(newest(times, [{ ...grid, values: [null, null, null, null, null] }], 300)).toBe(-1);
+  expect(newest([], [], 300)).toBe(-1);
 });
 
 test("panning keeps the width, zooming keeps the point", () => {

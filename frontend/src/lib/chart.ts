@@ -81,6 +81,16 @@ export function valueLabels(splits: readonly number[], step: number): string[] {
   return splits.map((value) => number(value, digits));
 }
 
+/** The newest step up to a time at which a line has a value, limits and targets aside; -1 when there is none. */
+export function newest(times: readonly number[], series: readonly Series[], until: number): number {
+  const solid = series.filter(({ dashed }) => dashed !== true);
+  const lines = solid.length > 0 ? solid : series;
+  for (let at = times.length - 1; at >= 0; at -= 1) {
+    if ((times[at] ?? 0) <= until && lines.some(({ values }) => (values[at] ?? null) !== null)) return at;
+  }
+  return -1;
+}
+
 /** A range moved by a share of its width; for panning. */
 export function panned([from, to]: [number, number], share: number): [number, number] {
   const by = (to - from) * share;

@@ -7,19 +7,23 @@ export const DASH = "–";
 /** Below this a power shows as "0 W", so no direction is named. */
 const ZERO_W = 0.5;
 
-/** Making a formatter takes a hundred times as long as using one, and the page uses dozens each second. */
-const numberFormats = new Map<string, Intl.NumberFormat>();
+/** Making a formatter takes a hundred times as long as using one, and a chart or a second of the page uses dozens. */
+const formatters = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+function made<T extends Intl.NumberFormat | Intl.DateTimeFormat>(kind: string, make: (locale: string) => T): T {
+  const key = `${i18n.locale} ${kind}`;
+  let format = formatters.get(key) as T | undefined;
+  if (format === undefined) {
+    format = make(i18n.locale);
+    formatters.set(key, format);
+  }
+  return format;
+}
 
 /** A number with exactly that many digits after the decimal point or comma. */
 export function number(value: number, digits = 0): string {
-  const key = `${i18n.locale} ${digits}`;
-  let format = numberFormats.get(key);
-  if (format === undefined) {
-    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    format = new Intl.NumberFormat(i18n.locale, options);
-    numberFormats.set(key, format);
-  }
-  return format.format(value);
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return made(`${digits} digits`, (locale) => new Intl.NumberFormat(locale, options)).format(value);
 }
 
 /** The magnitude of a power; the direction is said in words. */
@@ -54,12 +58,14 @@ export function celsius(degrees: number | null): string {
 /** 0 to 100, as the language writes it: "46%", "46 %". */
 export function percent(pct: number | null): string {
   if (pct === null) return DASH;
-  return new Intl.NumberFormat(i18n.locale, { style: "percent" }).format(Math.round(pct) / 100);
+  const format = made("percent", (locale) => new Intl.NumberFormat(locale, { style: "percent" }));
+  return format.format(Math.round(pct) / 100);
 }
 
 export function euros(eur: number | null): string {
   if (eur === null) return DASH;
-  return new Intl.NumberFormat(i18n.locale, { style: "currency", currency: "EUR" }).format(eur);
+  const options = { style: "currency", currency: "EUR" } as const;
+  return made("euros", (locale) => new Intl.NumberFormat(locale, options)).format(eur);
 }
 
 /** What a kilowatt-hour costs. */
@@ -122,12 +128,16 @@ export function since(iso: string, now: Date): string {
 /** "13:55": 24 hours in every language, as on a meter. */
 export function timeOfDay(date: Date, seconds = false): string {
   const options: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  return date.toLocaleTimeString(i18n.locale, seconds ? { ...options, second: "2-digit" } : options);
+  if (seconds) options.second = "2-digit";
+  if (Number.isNaN(date.getTime())) return DASH;
+  return made(`time ${seconds}`, (locale) => new Intl.DateTimeFormat(locale, options)).format(date);
 }
 
 /** "21 Jun". */
 export function day(date: Date): string {
-  return date.toLocaleDateString(i18n.locale, { day: "numeric", month: "short" });
+  if (Number.isNaN(date.getTime())) return DASH;
+  const options = { day: "numeric", month: "short" } as const;
+  return made("day", (locale) => new Intl.DateTimeFormat(locale, options)).format(date);
 }
 
 function dated(iso: string, render: (date: Date) => string): string {
