@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -185,6 +185,40 @@ async def test_a_cached_sample_is_never_new_even_at_the_first_connection():
             assert reader.readings == []
             server.fault = Fault.NONE
             await reader.more()
+
+
+async def test_a_device_that_hangs_up_after_every_answer_is_read_on():
+    """Without a word: it said that it would keep the connection."""
+    count = itertools.count(1)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps({"active_power_w": next(count)}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as device:
+        port = device.sockets[0].getsockname()[1]
+        async with listening(HomeWizardOptions(url=f"http://127.0.0.1:{port}")) as reader:
+            found = await reader.more(10)
+            assert reader.driver.status is None
+    assert [r.total_power_w for r in found] == list(range(2, 12))
+
+
+async def test_an_answer_without_end_is_cut_off_and_rejected():
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"{" * 65536)
+                await writer.drain()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as device:
+        port = device.sockets[0].getsockname()[1]
+        async with listening(HomeWizardOptions(url=f"http://127.0.0.1:{port}")) as reader:
+            await reader.until(lambda: reader.driver.rejected >= 2)
+            assert "is not JSON" in (reader.driver.status or "")
 
 
 async def test_an_api_that_is_off_is_explained():
