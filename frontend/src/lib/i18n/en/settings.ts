@@ -202,6 +202,7 @@ export const settings = {
     "driver.dsmr": "P1 meter (DSMR)",
     "driver.homewizard": "HomeWizard",
     "driver.shelly": "Shelly",
+    "driver.mqtt": "MQTT",
     "driver.marstek": "Marstek",
     "driver.energyzero": "EnergyZero",
     "driver.entsoe": "ENTSO-E",
