@@ -179,7 +179,9 @@ def pair_homewizard(
 @cli.command("import-ha")
 def import_ha(
     url: Annotated[str, typer.Argument(metavar="URL", help="Of Home Assistant, as in the browser.")],
-    token_file: Annotated[Path, typer.Option(help="A file with a long-lived access token of it.")],
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with a long-lived access token of it; the add-on needs none.")
+    ] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The file to write. Default: print it.")
     ] = None,

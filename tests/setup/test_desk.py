@@ -1,6 +1,7 @@
 """What set-up does for the user, with simulated devices on real sockets."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from phasewise.setup.in_use import Places, places
 from phasewise.setup.words import said
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import MeterSample
+from phasewise.sim.servers.home_assistant import TOKEN, HassMarstek, HomeAssistantServer
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server, Style
 
@@ -355,3 +357,19 @@ async def test_a_running_phasewise_has_its_file_already(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["tcp://[::1", "tcp://h:99999", "tcp://h:-1", "http://[", "x://a:b"])
 async def test_what_is_no_url_leads_nowhere(url: str) -> None:
     assert await places([url, None, ""]) == Places()
+
+
+async def test_what_is_behind_home_assistant_is_tested_beside_what_is_in_use(tmp_path: Path) -> None:
+    server = HomeAssistantServer(now=time.monotonic, utc=time.time)
+    HassMarstek(server, SimBattery(BatterySpec(), now_s=time.monotonic()), "marstek_m2")
+    await server.start()
+    (tmp_path / "token").write_text(TOKEN)
+    used = [InUse(Kind.METER, "Meter", "home-assistant", server.url)]
+    running = desk(tmp_path / "home.yaml", mode=Mode.RUNNING, used=used)
+    options = {"url": server.url, "token_file": "token", "prefix": "marstek_m2"}
+    try:
+        tested = await running.test(Kind.BATTERY, "home-assistant", options)
+    finally:
+        await server.stop()
+    assert tested.ok, said(tested.notes)
+    assert list(server.actions) == []

@@ -77,6 +77,10 @@ class DriverOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    is_shared: ClassVar[bool] = False
+    """Whether what `url` names serves many programs, with several devices behind it, as a broker does: then
+    one of them may be looked at while another is in use."""
+
 
 def _in_its_folder(path: Path, info: ValidationInfo) -> Path:
     folder = info.context.get("folder") if isinstance(info.context, dict) else None

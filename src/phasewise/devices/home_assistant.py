@@ -6,7 +6,7 @@ The connection itself is in `home_assistant_link`: it needs aiohttp, which a hom
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
 from pydantic import Field
@@ -28,6 +28,8 @@ EntityName = Annotated[str, Field(pattern=NAME, json_schema_extra={"x-advanced":
 
 class HomeAssistantOptions(DriverOptions):
     """How to reach Home Assistant; every driver that does has these settings."""
+
+    is_shared: ClassVar[bool] = True
 
     url: str = "http://homeassistant.local:8123"
     """Where Home Assistant is, as in the browser; for the add-on http://supervisor/core."""

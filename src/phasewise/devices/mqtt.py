@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import field_validator
@@ -166,6 +166,8 @@ async def _leave(client: "aiomqtt.Client", entering: "asyncio.Future[aiomqtt.Cli
 
 class MqttOptions(DriverOptions):
     """Where a device is heard: what all drivers on a broker share."""
+
+    is_shared: ClassVar[bool] = True
 
     url: str
     """Where the broker is: mqtt://HOST:1883, or mqtts://HOST:8883 with encryption."""

@@ -209,8 +209,11 @@ class SetupDesk:
         checked = _checked_options(known, driver, options, self.file.parent)
         url = options.get("url")
         url = url if isinstance(url, str) else None
-        place = await places([url])
-        await self._refuse_if_busy(place)
+        # What is behind a broker, or Home Assistant, has no place of its own that another could disturb.
+        is_shared = getattr(checked, "is_shared", False)
+        place = Places() if is_shared else await places([url])
+        if not is_shared:
+            await self._refuse_if_busy(place)
         self._tested = _both(self._tested, place)
         try:
             if kind is Kind.METER:

@@ -92,7 +92,7 @@ class Imported(Struct, frozen=True):
     """Sentences: what could not be mapped, and what to do about it."""
 
 
-async def fetch(url: str, token_file: Path) -> tuple[dict[str, Known], Mapping[str, Any]]:
+async def fetch(url: str, token_file: Path | None) -> tuple[dict[str, Known], Mapping[str, Any]]:
     """All entities, and Home Assistant's own settings. Raises DeviceError."""
     from phasewise.devices.home_assistant_link import HomeAssistant  # noqa: PLC0415 - it loads aiohttp
 
@@ -109,13 +109,16 @@ async def fetch(url: str, token_file: Path) -> tuple[dict[str, Known], Mapping[s
     return found, settings
 
 
-async def configuration(url: str, token_file: Path, path: Path, registry: Registry) -> tuple[str, Imported]:
+async def configuration(
+    url: str, token_file: Path | None, path: Path, registry: Registry
+) -> tuple[str, Imported]:
     """The text of a configuration at `path`, and what came of it. Raises DeviceError, ConfigError."""
     entities, settings = await fetch(url, token_file)
     meter = registry.meters["home-assistant"].options_model
-    found = convert(
-        entities, settings, {"url": url.rstrip("/"), "token_file": _beside(path, token_file)}, meter
-    )
+    access = {"url": url.rstrip("/")}
+    if token_file is not None:
+        access["token_file"] = _beside(path, token_file)
+    found = convert(entities, settings, access, meter)
     text = found.file.text(path.name)
     parse_config(text, path, registry)
     return text, found
