@@ -2,16 +2,18 @@
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
 STEP_S = 120
-BEGIN_S = 1_795_305_600
+BEGIN_S = 1_700_006_400
+"""15 November 2023, 0:00 UTC: long past, as nothing later than now is shown."""
 
 
 def curves() -> dict[str, Any]:
@@ -96,6 +98,142 @@ def test_dragging_across_the_chart_zooms_and_the_keyboard_too(page: Page, daemon
     with page.expect_response(re.compile(r"api/v1/history\?")):
         page.keyboard.press("+")
     assert widths(daemon)[-1] < dragged
+
+
+def opened(page: Page, daemon: FakeDaemon) -> Locator:
+    """The day of the curves, whatever day it is today."""
+    answers(daemon)
+    page.evaluate(f"location.hash = '#/history?from={BEGIN_S}&to={BEGIN_S + 86_400}'")
+    chart = page.get_by_role("img", name=re.compile("^Power from"))
+    expect(chart).to_be_visible()
+    return chart
+
+
+COUNT = """(chart, [share, name]) => {
+    const [canvas, over] = [chart.querySelector("canvas"), chart.querySelector(".u-over")];
+    const [all, plot] = [canvas.getBoundingClientRect(), over.getBoundingClientRect()];
+    const perPx = canvas.width / all.width;
+    const colour = getComputedStyle(chart).getPropertyValue(`--${name}`).trim();
+    const wanted = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+    const x = Math.round((plot.left - all.left + plot.width * share) * perPx);
+    const [y, height] = [(plot.top - all.top) * perPx, plot.height * perPx];
+    const { data } = canvas.getContext("2d").getImageData(x - 1, y, 3, height);
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4) {
+        const near = wanted.every((value, part) => Math.abs(data[at + part] - value) < 40);
+        if (near && data[at + 3] > 128) found += 1;
+    }
+    return found;
+}"""
+"""How many pixels of a colour there are in the upright at a share of the plot's width."""
+
+
+def pixels(chart: Locator, share: float, colour: str) -> int:
+    return int(chart.evaluate(COUNT, [share, colour]))
+
+
+def test_what_was_not_measured_is_a_gap_and_events_are_marked(page: Page, daemon: FakeDaemon) -> None:
+    at = datetime.fromtimestamp(BEGIN_S + 0.75 * 86_400, UTC).isoformat()
+    event = {"id": 1, "time": at, "kind": "relief-began", "severity": "warning", "phase": "L1"}
+    more = {"battery_id": None, "battery_ids": [], "text": "L1 went over its limit."}
+    answers(daemon)
+    daemon.answers["api/v1/events"] = {"events": [event | more], "next": None, "recorded": None}
+    page.evaluate(f"location.hash = '#/history?from={BEGIN_S}&to={BEGIN_S + 86_400}'")
+    marked = page.get_by_role("link", name="1 warning in this stretch")
+    expect(marked).to_have_attribute("href", re.compile(rf"severity=warning.*from={BEGIN_S}"))
+    chart = page.get_by_role("img", name=re.compile("^Power from"))
+    for share in (0.40, 0.47, 0.50):
+        assert pixels(chart, share, "import") > 0, share
+    for missing in (307, 315, 324):
+        assert pixels(chart, missing / 720, "import") == 0, missing
+    assert pixels(chart, 0.75, "warning") > 100
+    assert pixels(chart, 0.70, "warning") == 0
+
+
+def test_the_legend_tells_the_newest_value_there_is_and_the_one_under_the_cursor(
+    page: Page, daemon: FakeDaemon
+) -> None:
+    chart = opened(page, daemon)
+    legend = page.locator("figcaption").filter(has_text="Grid")
+    # 23:58 in UTC is the next day here.
+    expect(legend).to_contain_text("00:58")
+    expect(legend).not_to_contain_text("\u2013")
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 315 / 720, box["y"] + 50)
+    expect(legend).to_contain_text("\u2013")
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50)
+    expect(legend).to_contain_text("13:00")
+    expect(legend).to_contain_text(f"{round(1500 * math.sin(360 / 40))} W")
+
+
+def test_shift_and_drag_moves_it_and_keeps_its_width(page: Page, daemon: FakeDaemon) -> None:
+    chart = opened(page, daemon)
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    expect(page).to_have_url(re.compile(rf"from=(?!{BEGIN_S})"))
+    begin, end = shown(page)
+    assert end - begin == pytest.approx(86_400, abs=2)
+    assert begin == pytest.approx(BEGIN_S - 0.25 * 86_400, abs=600)
+
+
+def shown(page: Page) -> tuple[float, float]:
+    found = re.search(r"from=(\d+)&to=(\d+)", page.url)
+    assert found is not None, page.url
+    return float(found[1]), float(found[2])
+
+
+def test_two_fingers_zoom_and_one_scrolls_the_page(chromium: Browser, daemon: FakeDaemon) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 700}, has_touch=True, timezone_id="Europe/Amsterdam"
+    )
+    page = context.new_page()
+    page.goto(daemon.url)
+    chart = opened(page, daemon)
+    chart.scroll_into_view_if_needed()
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    touch = context.new_cdp_session(page)
+
+    def fingers(kind: str, *shares: float, y: float = 0.5) -> None:
+        points = [{"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y} for x in shares]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 0.4)
+    for y in (0.4, 0.3, 0.2):
+        fingers("touchMove", 0.4, y=y)
+    fingers("touchEnd")
+    assert shown(page) == (BEGIN_S, BEGIN_S + 86_400)
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    fingers("touchStart", 0.4, 0.6)
+    for apart in (0.15, 0.2, 0.3, 0.4):
+        fingers("touchMove", 0.5 - apart, 0.5 + apart)
+    fingers("touchEnd")
+    expect(page).to_have_url(re.compile(rf"from=(?!{BEGIN_S})"))
+    begin, end = shown(page)
+    # What was 0.2 of the width between the fingers is 0.8 of it now, and noon stays in the middle.
+    assert end - begin == pytest.approx(86_400 / 4, rel=0.05)
+    assert (begin + end) / 2 == pytest.approx(BEGIN_S + 43_200, abs=900)
+    context.close()
+
+
+def test_the_keyboard_moves_zooms_and_returns_to_now(page: Page, daemon: FakeDaemon) -> None:
+    opened(page, daemon).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile(rf"from={BEGIN_S - 21_600}&to={BEGIN_S + 64_800}"))
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile(rf"from={BEGIN_S}&to={BEGIN_S + 43_200}"))
+    page.keyboard.press("-")
+    expect(page).to_have_url(re.compile(rf"from={BEGIN_S - 21_600}&to={BEGIN_S + 64_800}"))
+    page.keyboard.press("0")
+    expect(page).not_to_have_url(re.compile("from="))
 
 
 def test_it_says_what_the_chart_shows_and_how_long_drawing_took(page: Page, daemon: FakeDaemon) -> None:

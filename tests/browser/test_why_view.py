@@ -49,6 +49,35 @@ def test_events_are_sentences_with_their_severity_in_words(page: Page, daemon: F
     expect(page.get_by_role("listitem").filter(has_text="number 7")).to_have_count(1)
 
 
+def test_only_what_is_new_is_read_out(page: Page, daemon: FakeDaemon) -> None:
+    log(daemon, event(7), older=7)
+    seen(page)
+    assert page.locator("[aria-live], [role=status]").filter(has_text="number 7").count() == 0
+    said = page.get_by_role("status").filter(has_text="New")
+    log(daemon, event(8), event(7), older=7)
+    expect(said).to_have_text("New: L1 went over its limit, number 8.")
+    log(daemon, event(10), event(9), event(8), event(7), older=7)
+    said = page.get_by_role("status").filter(has_text="new entries")
+    expect(said).to_have_text("2 new entries. The newest: L1 went over its limit, number 10.")
+
+
+def test_times_and_days_are_as_the_locale_writes_them(page: Page, daemon: FakeDaemon) -> None:
+    log(daemon, event(7) | {"time": "2023-11-14T23:30:05.000Z"})
+    page.goto(f"{daemon.url}#/why")
+    # Half past midnight here, on the next day.
+    for language, day in (
+        ("en", "Wednesday 15 November"),
+        ("nl", "woensdag 15 november"),
+        ("de", "Mittwoch, 15. November"),
+    ):
+        page.evaluate(f"localStorage.setItem('phasewise.language', '{language}')")
+        page.reload()
+        expect(page.get_by_role("heading", level=3)).to_have_text(day)
+        expect(page.get_by_role("listitem").filter(has_text="number 7").locator("time")).to_have_text(
+            "00:30:05"
+        )
+
+
 def test_filters_are_asked_for_and_stand_in_the_address(page: Page, daemon: FakeDaemon) -> None:
     log(daemon, event(7))
     seen(page)

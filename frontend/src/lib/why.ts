@@ -67,11 +67,16 @@ export function asked({ time, ...rest }: Filter, now: number): Record<string, st
   return time === undefined ? { ...rest } : { ...rest, from: Math.floor(now - TIME_S[time]) };
 }
 
+/** What the newest page has that is not shown yet, newest first. */
+export function freshIn(shown: Page, newest: Page): WhyEvent[] {
+  const top = shown.events[0]?.id ?? 0;
+  return newest.events.filter(({ id }) => id > top);
+}
+
 /** What is shown, with what happened since. Starts again where the newest page does not reach back to it. */
 export function withNewer(shown: Page, newest: Page): Page {
-  const top = shown.events[0]?.id;
-  if (top === undefined) return newest;
-  const fresh = newest.events.filter(({ id }) => id > top);
+  if (shown.events.length === 0) return newest;
+  const fresh = freshIn(shown, newest);
   if (fresh.length === newest.events.length && newest.next !== null) return newest;
   return { events: [...fresh, ...shown.events], next: shown.next, recorded: newest.recorded };
 }

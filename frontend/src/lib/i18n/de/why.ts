@@ -18,6 +18,7 @@ export const why: typeof English = {
   today: (date) => `Heute, ${date}`,
   yesterday: (date) => `Gestern, ${date}`,
   older: "Ältere zeigen",
+  news: (n: number, newest: string) => (n === 1 ? `Neu: ${newest}` : `${n} neue Einträge. Der neueste: ${newest}`),
   none: "Es ist noch nichts geschehen, das eine Erklärung braucht. Was Phasewise entscheidet, erscheint hier.",
   noneFiltered: "Nichts passt zu diesen Filtern.",
   failed: (problem) => `Das Protokoll lässt sich gerade nicht zeigen. ${problem} Die Regelung ist davon nicht betroffen.`,

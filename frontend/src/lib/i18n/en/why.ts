@@ -16,6 +16,7 @@ export const why = {
   today: (date: string) => `Today, ${date}`,
   yesterday: (date: string) => `Yesterday, ${date}`,
   older: "Show older",
+  news: (n: number, newest: string) => (n === 1 ? `New: ${newest}` : `${n} new entries. The newest: ${newest}`),
   none: "Nothing happened yet that needs explaining. What Phasewise decides will appear here.",
   noneFiltered: "Nothing here fits these filters.",
   failed: (problem: string) => `The log can't be shown right now. ${problem} Control is not affected.`,

@@ -18,6 +18,7 @@ export const why: typeof English = {
   today: (date) => `Vandaag, ${date}`,
   yesterday: (date) => `Gisteren, ${date}`,
   older: "Toon oudere",
+  news: (n: number, newest: string) => (n === 1 ? `Nieuw: ${newest}` : `${n} nieuwe regels. De nieuwste: ${newest}`),
   none: "Er is nog niets gebeurd dat uitleg vraagt. Wat Phasewise besluit, komt hier te staan.",
   noneFiltered: "Niets past bij deze filters.",
   failed: (problem) => `Het logboek is nu niet te tonen. ${problem} De regeling heeft daar geen last van.`,
