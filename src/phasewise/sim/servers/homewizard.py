@@ -248,6 +248,11 @@ class HomeWizardServer:
             return await self._give_token(request)
         if request.path == "/api/ws":
             return await self._push(request)
+        if (
+            request.path == "/api/measurement"
+            and request.headers.get("Authorization") == f"Bearer {self.token}"
+        ):
+            return web.json_response(self._answer())
         return web.json_response({"error": "user:unauthorized"}, status=401)
 
     def _without_token(self, request: web.BaseRequest) -> web.Response:
