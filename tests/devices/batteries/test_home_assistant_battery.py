@@ -128,9 +128,9 @@ async def test_order_of_writes(bench: HassBench):
     ]
     await bench.driver.release()
     assert bench.written()[5:] == [
-        ("forcible_charge_power", 0.0),
         ("forcible_discharge_power", 0.0),
         ("forcible_charge_discharge", "stop"),
+        ("forcible_charge_power", 0.0),
         ("rs485_control_mode", "disable"),
     ]
 
@@ -140,6 +140,15 @@ async def test_the_work_mode_is_put_back_when_it_was_changed(bench: HassBench):
     bench.server.put(bench.unit.work_mode, "manual", context=DEVICE)
     await bench.driver.release()
     assert bench.own_mode == "anti-feed"
+
+
+async def test_a_second_writer_that_was_not_seen_yet_is_not_released_from(bench: HassBench):
+    await bench.driver.apply(500.0)
+    bench.move(bench.unit.charge_power, "900.0", NODE_RED)
+    before = bench.write_count
+    await bench.driver.release()
+    assert bench.write_count == before
+    assert bench.controlled
 
 
 @pytest.mark.parametrize(

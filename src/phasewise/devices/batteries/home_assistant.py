@@ -4,10 +4,7 @@ Whoever moves a command entity without being Phasewise is let alone: see `writer
 docs/devices/home-assistant.md.
 """
 
-from enum import StrEnum
-from typing import Annotated, ClassVar, Self
-
-from pydantic import Field
+from typing import ClassVar, Self
 
 from phasewise.devices.base import (
     Clock,
@@ -17,12 +14,17 @@ from phasewise.devices.base import (
     DeviceUnreachable,
     DriverOptions,
 )
+from phasewise.devices.batteries.home_assistant_names import (
+    MAX_W,
+    NO_ENTITY,
+    HomeAssistantBatteryOptions,
+    Positive,
+    entities_of,
+)
 from phasewise.devices.batteries.writers import Role, Writers
 from phasewise.devices.home_assistant import (
-    NAME,
     REPLY_S,
     Entity,
-    HomeAssistantOptions,
     deadline,
 )
 from phasewise.devices.quantities import in_our_unit
@@ -37,84 +39,9 @@ KEEP_ALIVE_S = 20.0
 WATCHDOG_S = 120.0
 ASK_S = 5.0
 """A power of which nothing was heard for so long is asked for: it may have been confirmed since."""
-ABSURD_W = 50_000.0
-NO_ENTITY = "none"
 NOT_CONTROLLABLE = ("backup", "fault", "update", "upgrade", "bypass")
 """Parts of the states in which a unit takes no setpoint."""
 PHASES = ("L1", "L2", "L3")
-
-_Name = Annotated[str | None, Field(pattern=f"{NAME}|^{NO_ENTITY}$", json_schema_extra={"x-advanced": True})]
-
-
-class Positive(StrEnum):
-    """What a positive power means."""
-
-    DISCHARGING = "discharging"
-    CHARGING = "charging"
-
-
-class HomeAssistantBatteryOptions(HomeAssistantOptions):
-    """Settings of a battery that is controlled by entities of Home Assistant."""
-
-    prefix: str = Field(default="marstek_m1", pattern="^[a-z0-9_]+$")
-    """Beginning of the names of its entities: marstek_m1 for sensor.marstek_m1_ac_power and so on."""
-    rated_w: float = Field(default=2500.0, gt=0, le=ABSURD_W, allow_inf_nan=False)
-    """What this battery can charge and discharge at most."""
-    ac_power_positive: Positive = Field(default=Positive.DISCHARGING, json_schema_extra={"x-advanced": True})
-    """What a positive value of its AC power means; of a Marstek discharging."""
-    stale_s: float = Field(
-        default=120.0, ge=0, le=3600, allow_inf_nan=False, json_schema_extra={"x-advanced": True}
-    )
-    """The battery counts as out of reach when none of its values was reported for so long. 0 for never: where
-    Home Assistant gets a value only when it changes."""
-    ac_power: _Name = None
-    """Left out: sensor.PREFIX_ac_power. So with the following, where entities have other names."""
-    soc: _Name = None
-    """Left out: sensor.PREFIX_battery_state_of_charge."""
-    battery_power: _Name = None
-    """Power of the cells, charging positive. Left out: sensor.PREFIX_battery_power."""
-    state: _Name = None
-    """Left out: sensor.PREFIX_inverter_state."""
-    temperature: _Name = None
-    """Left out: sensor.PREFIX_internal_temperature."""
-    capacity: _Name = None
-    """Left out: sensor.PREFIX_battery_total_energy."""
-    energy_charged: _Name = None
-    """Left out: sensor.PREFIX_lifetime_charging_energy."""
-    energy_discharged: _Name = None
-    """Left out: sensor.PREFIX_lifetime_discharging_energy."""
-    phase_select: _Name = None
-    """Where its phase was chosen. It is only compared. Left out: input_select.PREFIX_phase."""
-    control_mode: _Name = None
-    """Takes control: a select (enable, disable) or a switch; `none` where none is needed. Left out:
-    select.PREFIX_rs485_control_mode."""
-    mode: _Name = None
-    """Direction: a select (stop, charge, discharge). Left out: select.PREFIX_forcible_charge_discharge."""
-    charge_power: _Name = None
-    """Left out: number.PREFIX_forcible_charge_power."""
-    discharge_power: _Name = None
-    """Left out: number.PREFIX_forcible_discharge_power."""
-    work_mode: _Name = None
-    """What it does by itself; put back at the end as it was found. Left out: select.PREFIX_user_work_mode."""
-
-
-_USUAL = {
-    "ac_power": "sensor.{}_ac_power",
-    "soc": "sensor.{}_battery_state_of_charge",
-    "battery_power": "sensor.{}_battery_power",
-    "state": "sensor.{}_inverter_state",
-    "temperature": "sensor.{}_internal_temperature",
-    "capacity": "sensor.{}_battery_total_energy",
-    "energy_charged": "sensor.{}_lifetime_charging_energy",
-    "energy_discharged": "sensor.{}_lifetime_discharging_energy",
-    "phase_select": "input_select.{}_phase",
-    "control_mode": "select.{}_rs485_control_mode",
-    "mode": "select.{}_forcible_charge_discharge",
-    "charge_power": "number.{}_forcible_charge_power",
-    "discharge_power": "number.{}_forcible_discharge_power",
-    "work_mode": "select.{}_user_work_mode",
-}
-"""The names that existing set-ups have, by the option for others."""
 
 
 class HomeAssistantBattery:
@@ -129,7 +56,7 @@ class HomeAssistantBattery:
         self.capabilities = self.capabilities_of(options)
         self._options = options
         self._clock = clock
-        self._ids = _ids(options)
+        self._ids = entities_of(options)
         from phasewise.devices.home_assistant_link import (  # noqa: PLC0415 - only where it is used
             HomeAssistant,
         )
@@ -201,32 +128,39 @@ class HomeAssistantBattery:
         """
         if not self._in_control:
             return
-        first: DeviceError | None = None
-        self._writers.forget()
         self._applied += 1
         self._applying += 1
-        steps: list[tuple[Role, str | float]] = [
-            (Role.CHARGE_POWER, 0.0),
-            (Role.DISCHARGE_POWER, 0.0),
-            (Role.MODE, "stop"),
-            (Role.CONTROL_MODE, "disable"),
-        ]
-        if self._found_work_mode is not None:
-            steps.append((Role.WORK_MODE, self._found_work_mode))
         try:
             async with deadline(CALL_S, "releasing the battery"):
                 await self._connect()
-                for role, value in steps:
-                    try:
-                        if role is not Role.WORK_MODE or self._writers.seen(role) != value:
-                            await self._writers.write(role, value)
-                    except DeviceRefused as error:
-                        first = first or error
+                await self._link.ping()
+                if self._writers.look() is None:
+                    await self._give_back()
         finally:
             self._applying -= 1
+        self._in_control = False
+        self._found_work_mode = None
+
+    async def _give_back(self) -> None:
+        """Slow lines carry an action a second: what matters most comes first."""
+        writers, first = self._writers, None
+        now, other = Role.CHARGE_POWER, Role.DISCHARGE_POWER
+        if self._worked_in == "discharge":
+            now, other = other, now
+        steps: list[tuple[Role, str | float]] = [(now, 0.0), (Role.MODE, "stop")]
+        if writers.expected(other):
+            steps.append((other, 0.0))
+        steps.append((Role.CONTROL_MODE, "disable"))
+        if self._found_work_mode not in {None, writers.seen(Role.WORK_MODE)}:
+            steps.append((Role.WORK_MODE, str(self._found_work_mode)))
+        writers.forget()
+        for role, value in steps:
+            try:
+                await writers.write(role, value)
+            except DeviceRefused as error:
+                first = first or error
         if first is not None:
             raise first
-        self._in_control = False
 
     async def close(self) -> None:
         """Give up the connection, without writing. Idempotent."""
@@ -307,7 +241,7 @@ class HomeAssistantBattery:
         moved = self._writers.moved
         ac_w = self._needed("ac_power", "w")
         soc_pct = self._needed("soc", "pct")
-        if abs(ac_w) > ABSURD_W or not 0.0 <= soc_pct <= 100.0:
+        if abs(ac_w) > MAX_W or not 0.0 <= soc_pct <= 100.0:
             raise DeviceBadData(f"{ac_w:g} W at {soc_pct:g} % cannot be true ({self._ids['ac_power']})")
         state = self._text("state")
         told_phase = self._text("phase_select")
@@ -346,12 +280,6 @@ class HomeAssistantBattery:
     def _text(self, name: str) -> str | None:
         entity = self._link.entities.get(self._ids[name])
         return entity.state if entity is not None and entity.known else None
-
-
-def _ids(options: HomeAssistantBatteryOptions) -> dict[str, str]:
-    """Entity by option; without those that the user says there are none of."""
-    given = {name: getattr(options, name) or usual.format(options.prefix) for name, usual in _USUAL.items()}
-    return {name: entity_id for name, entity_id in given.items() if entity_id != NO_ENTITY}
 
 
 def _number(entity: Entity, unit: str) -> float:

@@ -135,6 +135,10 @@ class Writers:
         """Take nothing for granted: everything is written again."""
         self._told.clear()
 
+    def expected(self, role: Role) -> str | float | None:
+        """What it shows if nobody else moves it; None while nobody knows."""
+        return self._expected.get(role)
+
     def seen(self, role: Role) -> str | float | None:
         """What an entity shows, in our words or W; None where it says nothing."""
         entity = self._entity(role)
