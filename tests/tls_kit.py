@@ -1,5 +1,6 @@
-"""Certificates as HomeWizard's devices have them: of version 1, signed by the maker's own authority, naming no
-address. That authority's real certificate (CN=Appliance Access CA) is of version 1, too, without extensions.
+"""Certificates as HomeWizard's devices have them: signed by the maker's own authority, naming no address.
+
+That authority's real certificate (CN=Appliance Access CA) is of version 1, without extensions; so are these.
 """
 
 import ssl
