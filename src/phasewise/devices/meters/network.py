@@ -4,6 +4,7 @@ A make's driver gives one connection's payloads and what a payload means; the re
 """
 
 import asyncio
+import importlib
 import json
 import math
 from abc import abstractmethod
@@ -78,6 +79,8 @@ class NetworkMeter(ReconnectingMeter):
             await self._session.close()
 
     async def _payloads(self) -> AsyncGenerator[Payload, None]:
+        # In a thread: it takes a second on a small machine, in which control may have work to do.
+        await asyncio.to_thread(importlib.import_module, "aiohttp")
         import aiohttp  # noqa: PLC0415 - a daemon without such a meter need not load it
 
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
