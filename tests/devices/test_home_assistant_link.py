@@ -159,3 +159,19 @@ async def test_the_token_appears_in_no_error(server: HomeAssistantServer, tmp_pa
     with pytest.raises(DeviceError) as down:
         await mine.open()
     assert "s3cret" not in f"{refused.value}{silent.value}{down.value}"
+
+
+async def test_closed_under_a_question_it_is_out_of_reach(
+    server: HomeAssistantServer, tmp_path: Path
+) -> None:
+    server.put("sensor.a", "1")
+    mine = link(server, tmp_path)
+    await mine.open()
+    server.fault = HassFault.SILENT
+    asking = [asyncio.create_task(mine.freshen(0.0)), asyncio.create_task(mine.ping())]
+    await asyncio.sleep(0.1)
+    await mine.close()
+    for answer in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(answer, DeviceUnreachable)
+    with pytest.raises(DeviceUnreachable):
+        await mine.freshen(0.0)

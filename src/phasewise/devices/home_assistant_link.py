@@ -157,7 +157,8 @@ class HomeAssistant:
             raise DeviceUnreachable(
                 f"Home Assistant at {self.url} gave no answer within {self._reply_s:g} s"
             ) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # RuntimeError: another request gave up and closed the session meanwhile.
             raise DeviceUnreachable(f"no connection to Home Assistant at {self.url}: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise DeviceBadData(f"the state of {entity_id} cannot be read: {error!r}") from error
