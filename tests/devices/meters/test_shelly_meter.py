@@ -154,6 +154,17 @@ async def test_a_password_is_wanted_wrong_right_and_asked_for_again(tmp_path: Pa
             assert reader.driver.status is None
 
 
+async def test_answers_that_are_late_do_not_make_a_password_wrong(tmp_path: Path):
+    """Several questions are on their way before the first answer demands one."""
+    file = tmp_path / "shelly.password"
+    file.write_text("open sesame")
+    async with serving("open sesame") as server:
+        server.answer_after_s = 0.05
+        async with listening(server, file) as reader:
+            await reader.more(2)
+            assert reader.driver.status is None
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [(Fault.MONOPHASE, "three-phase profile"), (Fault.METER_FAILURE, "power_meter_failure")],

@@ -85,7 +85,10 @@ class ShellyMeter(NetworkMeter):
         super().__init__(options.url, clock, silent_s=silent_s)
         self._options = options
         self._auth: Mapping[str, object] | None = None
+        self._auth_from = 0
+        """Number of the first request that carries it."""
         self._auth_worked = False
+        self._asked = 0
 
     @classmethod
     def from_options(cls, options: DriverOptions, clock: Clock) -> Self:
@@ -122,9 +125,9 @@ class ShellyMeter(NetworkMeter):
                 await self._clock.sleep(POLL_S)
 
     async def _ask(self, socket: "aiohttp.ClientWebSocketResponse") -> None:
-        request: dict[str, object] = {"id": 1, "src": CLIENT, "method": "EM.GetStatus", "params": {"id": 0}}
-        if self._auth is not None:
-            request["auth"] = self._auth
+        self._asked += 1
+        call = {"id": self._asked, "src": CLIENT, "method": "EM.GetStatus", "params": {"id": 0}}
+        request = call if self._auth is None else call | {"auth": self._auth}
         await socket.send_json(request)
 
     async def _answered_error(self, socket: "aiohttp.ClientWebSocketResponse", payload: Payload) -> bool:
@@ -146,12 +149,19 @@ class ShellyMeter(NetworkMeter):
             raise DeviceRefused(
                 f"The meter at {self._where} wants a password: name a file with it as password_file."
             )
+        number = frame.get("id")
+        if self._auth is not None and isinstance(number, int) and number < self._auth_from:
+            return True  # asked before, answered late
         if self._auth is not None and not self._auth_worked:
             raise DeviceRefused(
                 f"The meter at {self._where} refuses the password in {self._options.password_file}."
             )
-        self._auth = _answer(str(error.get("message")), read_password(self._options.password_file))
-        self._auth_worked = False
+        try:
+            challenge = parse_object(str(error.get("message")).encode())
+        except DeviceBadData as bad:
+            raise DeviceBadData(f"The meter at {self._where} wants a password, but {bad}.") from bad
+        self._auth = _answer(challenge, read_password(self._options.password_file))
+        self._auth_from, self._auth_worked = self._asked + 1, False
         await self._ask(socket)
         return True
 
@@ -209,9 +219,8 @@ def read_password(path: Path) -> str:
         raise DeviceError(f"Could not read the password from {path}: {reason}.") from error
 
 
-def _answer(challenge: str, password: str) -> dict[str, object]:
+def _answer(asked: Values, password: str) -> dict[str, object]:
     """The answer to a demand for a password: Shelly's form of HTTP's digest (RFC 7616) without HTTP."""
-    asked = parse_object(challenge.encode())
     realm, nonce, count = asked.get("realm"), asked.get("nonce"), asked.get("nc", 1)
     cnonce = secrets.randbelow(2**31)
     who = _digest(f"{USER}:{realm}:{password}")

@@ -63,6 +63,8 @@ class ShellyServer:
         self.password = password
         self.phase_count = 3
         """Of those that have a clamp; of the others only the voltage is known."""
+        self.answer_after_s = 0.0
+        """How long it takes over each answer."""
         self.calls = 0
         """Requests that came over WebSockets."""
         self.notifications = 0
@@ -211,12 +213,12 @@ class ShellyServer:
 
     async def _answer(self, socket: web.WebSocketResponse, call: Mapping[str, object]) -> None:
         self.calls += 1
+        await asyncio.sleep(self.answer_after_s)
         if self._fault is Fault.GARBAGE:
             await socket.send_str("".join(chr(self._random.randint(32, 0x2FF)) for _ in range(200)))
             return
         answer: dict[str, object] = {"id": call.get("id"), "src": DEVICE, "dst": call.get("src")}
         if self.password is not None and not self._is_right(call.get("auth"), self.password):
-            self._nonce += 1
             answer["error"] = {"code": 401, "message": json.dumps(self._challenge())}
         elif call.get("method") == "EM.GetStatus" and self._fault is not Fault.MONOPHASE:
             answer["result"] = self._em_status()
