@@ -130,8 +130,8 @@ class BatteryDriver(Protocol):
 
     `read` and `apply` may overlap, each is called once at a time; a driver puts their frames in order,
     so that a setpoint waits for at most the frame under way, not for a whole reading. Every call ends
-    within a bounded time of its own (at most 10 s) and may raise DeviceError; it connects by itself when
-    it must. A call that is cancelled leaves the driver usable.
+    within a bounded time of its own (at most 10 s, and `Capabilities.turn_s`) and may raise DeviceError; it
+    connects by itself when it must. A call that is cancelled leaves the driver usable.
     """
 
     options_model: ClassVar[type[DriverOptions]]

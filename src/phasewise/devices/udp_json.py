@@ -17,8 +17,8 @@ from msgspec import Struct
 from phasewise.devices.base import DeviceBadData, DeviceRefused, DeviceUnreachable
 from phasewise.devices.turns import Turns, now_s, sleep_until
 
-CALL_TIMEOUT_S = 9.5
-"""Whatever a driver does in one call, the wait for its turn included: the seam allows 10 s."""
+CALL_TIMEOUT_S = 14.5
+"""Whatever a driver does in one call. The seam allows 10 s and the wait for its turn, here 5 s."""
 ID_RANGE = 0x10000
 """Ids are 16-bit numbers."""
 
@@ -29,6 +29,9 @@ class DatagramTiming(Struct, frozen=True):
     pause_s: float
     """From one request to the next."""
     reply_timeout_s: float
+    """An answer later than that does not count."""
+    resend_s: float
+    """An answer that has not come by then hardly will: the request is sent once more."""
     hasty_pause_s: float
     """The same from and to a hasty request: one of the last before the end."""
     hasty_timeout_s: float
@@ -69,11 +72,15 @@ class UdpJsonLink(asyncio.DatagramProtocol):
     async def request(
         self, method: str, params: Mapping[str, Any], *, urgent: bool = False, hasty: bool = False
     ) -> Mapping[str, Any]:
-        """The `result` of one request. `hasty` is urgent, with shorter waits."""
-        number, answer = await self._send(method, params, urgent=urgent or hasty, hasty=hasty)
+        """The `result` of one request. `hasty` is urgent, with shorter waits and no second try."""
         timeout_s = self._timing.hasty_timeout_s if hasty else self._timing.reply_timeout_s
+        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        numbers = [await self._send(method, params, answer, urgent=urgent or hasty, hasty=hasty)]
         try:
             async with asyncio.timeout(timeout_s):
+                if not hasty and not (await asyncio.wait([answer], timeout=self._timing.resend_s))[0]:
+                    # A datagram was lost. Saying the same again does no harm, and either answer counts.
+                    numbers.append(await self._send(method, params, answer, urgent=urgent, hasty=False))
                 reply = await answer
         except TimeoutError as error:
             if self._noise is not None:
@@ -84,7 +91,8 @@ class UdpJsonLink(asyncio.DatagramProtocol):
                 self._says(method, f"{error.strerror or error} (is its local API switched on?)")
             ) from error
         finally:
-            del self._waiting[number]
+            for number in numbers:
+                self._waiting.pop(number, None)
             if not self._waiting and (not answer.done() or answer.cancelled() or answer.exception()):
                 # The name may mean another address by now: it is looked up again.
                 await self.close()
@@ -127,9 +135,15 @@ class UdpJsonLink(asyncio.DatagramProtocol):
                 waiting.set_exception(exc)
 
     async def _send(
-        self, method: str, params: Mapping[str, Any], *, urgent: bool, hasty: bool
-    ) -> tuple[int, asyncio.Future[Mapping[str, Any]]]:
-        """Send it when it is its turn; the turn ends with that, so that one lost holds up no other."""
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        answer: asyncio.Future[Mapping[str, Any]],
+        *,
+        urgent: bool,
+        hasty: bool,
+    ) -> int:
+        """Send it when it is its turn, which ends with that: one lost holds up no other. Returns its id."""
         pause_s = self._timing.hasty_pause_s if hasty else self._timing.pause_s
         while True:
             if not urgent:
@@ -142,16 +156,11 @@ class UdpJsonLink(asyncio.DatagramProtocol):
                     transport = await self._open(method)
                     self._sent_s = now_s()
                     self._noise = None
-                    return self._send_now(transport, method, params)
-
-    def _send_now(
-        self, transport: asyncio.DatagramTransport, method: str, params: Mapping[str, Any]
-    ) -> tuple[int, asyncio.Future[Mapping[str, Any]]]:
-        self._id = (self._id + 1) % ID_RANGE
-        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[self._id] = answer
-        transport.sendto(msgspec.json.encode({"id": self._id, "method": method, "params": params}))
-        return self._id, answer
+                    self._id = (self._id + 1) % ID_RANGE
+                    self._waiting[self._id] = answer
+                    request = {"id": self._id, "method": method, "params": params}
+                    transport.sendto(msgspec.json.encode(request))
+                    return self._id
 
     async def _open(self, method: str) -> asyncio.DatagramTransport:
         if self._transport is None or self._transport.is_closing():

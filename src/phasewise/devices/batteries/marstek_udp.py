@@ -19,16 +19,18 @@ from phasewise.devices.udp_json import DatagramTiming, UdpJsonLink, parse_udp_ur
 from phasewise.model import BatteryReading, Capabilities
 
 DEFAULT_PORT = 30000
-TIMING = DatagramTiming(pause_s=5.0, reply_timeout_s=9.0, hasty_pause_s=0.5, hasty_timeout_s=1.1)
-"""At least 5 s between requests: firmware was seen to reset under more. Answers were seen after up to 10 s;
-a call has to end before. Only a release is hasty: its two requests must be through within 3 s, and are the
-last."""
+TIMING = DatagramTiming(
+    pause_s=5.0, reply_timeout_s=9.0, resend_s=4.0, hasty_pause_s=0.5, hasty_timeout_s=1.1
+)
+"""At least 5 s between requests: firmware was seen to reset under more. Answers come within 0.5 s, or never, or
+were seen after up to 10 s: what has none after 4 s asks for another turn, which comes after 5. Only a release
+is hasty: its two requests must be through within 3 s, and are the last."""
 READ_CADENCE_S = 10.0
-WRITE_INTERVAL_S = 10.0
-"""A reading and a setpoint share the pause: each gets every second request."""
+WRITE_INTERVAL_S = 9.0
+"""A reading and a setpoint share the pause: each gets every second request, and the setpoint comes first."""
 COUNTDOWN_S = 60
 """The device's own dead man (`cd_time`). Shorter is safer when we die, but datagrams get lost: within 60 s
-three keep-alives fit, or two that fail (9 s each, and tried again) with one that arrives."""
+three keep-alives fit, or one that fails altogether and two that arrive at the second try."""
 KEEP_ALIVE_S = 20.0
 REFRESH_S = 15.0
 """What was told so long ago is told again when a keep-alive asks for it."""
@@ -132,7 +134,7 @@ class MarstekUdpBattery:
             keep_alive_s=KEEP_ALIVE_S,
             watchdog_s=float(COUNTDOWN_S),
             has_pv=False,
-            turn_s=TIMING.pause_s,
+            turn_s=2 * TIMING.pause_s,  # its turn, and another where a datagram was lost
         )
 
     async def read(self) -> BatteryReading:

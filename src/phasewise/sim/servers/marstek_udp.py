@@ -32,8 +32,6 @@ class Fault(StrEnum):
     """Nothing is answered."""
     DOWN = "down"
     """Nobody listens on the port."""
-    LOSSY = "lossy"
-    """Every second request gets no answer, though it is carried out."""
     LATE = "late"
     """Before each answer comes the one to the request before, again."""
     REFUSES = "refuses"
@@ -80,6 +78,8 @@ class MarstekUdpServer:
         self.ongrid_sign = ongrid_sign
         self.latency_s = 0.0
         """How long each answer takes, in real time."""
+        self.loss = 0.0
+        """Share of requests that get no answer, though they are carried out."""
         self.mode = "Auto"
         self.own_programme_w = 0.0
         """What it does by itself in any mode but Passive."""
@@ -188,7 +188,7 @@ class MarstekUdpServer:
         self.requests.append((loop.time(), request["method"]))
         self.advance()
         reply = json.dumps(self._answer(request)).encode()
-        if self._fault is Fault.SILENT or (self._fault is Fault.LOSSY and len(self.requests) % 2):
+        if self._fault is Fault.SILENT or self._random.random() < self.loss:
             return
         if self._fault is Fault.GARBAGE:
             reply = self._random.randbytes(60)
