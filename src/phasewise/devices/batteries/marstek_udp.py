@@ -22,9 +22,9 @@ DEFAULT_PORT = 30000
 TIMING = DatagramTiming(
     pause_s=5.0, reply_timeout_s=9.0, resend_s=4.0, hasty_pause_s=0.5, hasty_timeout_s=1.1
 )
-"""At least 5 s between requests: firmware was seen to reset under more. Answers come within 0.5 s, rarely after
-up to 10 s, or never: what has none after 4 s asks for another turn, which comes after 5. Only a release is
-hasty: its two requests must be through within 3 s, and are the last."""
+"""At least 5 s between requests: firmware was seen to reset under more. Answers come within 0.5 s, rarely
+after up to 10 s, or never: what has none after 4 s asks for another turn, which comes after 5. Only a release
+is hasty: its two requests must be through within 3 s, and are the last."""
 READ_CADENCE_S = 10.0
 WRITE_INTERVAL_S = 9.0
 """A reading and a setpoint share the pause: each gets every second request, and the setpoint comes first."""
