@@ -1,11 +1,11 @@
-"""The closed-loop step with the meter, the batteries, or all of them on an MQTT broker."""
+"""The closed-loop step with everything, or the meter alone, on an MQTT broker."""
 
 import asyncio
 import time
 from pathlib import Path
 
 import pytest
-from step_world import BatteryMaker, MeterMaker, Part, SampleSource, marstek, p1_meter, step
+from step_world import BatteryMaker, MeterMaker, Part, SampleSource, marstek, step
 
 from broker import Mosquitto, mosquitto, needs_mosquitto
 from phasewise.sim.battery import SimBattery
@@ -53,17 +53,32 @@ def battery_on(broker: Mosquitto, topic: str) -> BatteryMaker:
     return battery
 
 
-async def test_a_step_is_held_with_everything_on_a_broker(tmp_path: Path) -> None:
+def kilowatts_on(broker: Mosquitto, topic: str) -> MeterMaker:
+    """Plain numbers, a topic for each, import and export apart."""
+
+    def meter(seen: SampleSource) -> Part:
+        def way(name: str) -> dict[str, object]:
+            return {"topic": f"{topic}/{name}", "scale": 1000}
+
+        phases = {
+            f"L{n}": {"power": way(f"delivered_l{n}"), "export": way(f"returned_l{n}")} for n in (1, 2, 3)
+        }
+        total = {"total_power": way("delivered"), "total_export": way("returned")}
+        entry = {"driver": "mqtt", "url": broker.url, **total, **phases}
+        return Part(MqttMeter("127.0.0.1", broker.port, seen, topic=topic, single=True), lambda: entry)
+
+    return meter
+
+
+async def test_a_step_is_held_over_a_broker(tmp_path: Path) -> None:
     async with mosquitto(tmp_path / "broker") as broker:
         batteries = [battery_on(broker, f"house/b{n}") for n in range(3)]
-        others = [battery_on(broker, f"other/b{n}") for n in range(3)]
         worlds = {
-            "meter": (meter_on(broker, "single/meter"), [marstek] * 3),
-            "batteries": (p1_meter, others),
-            "all": (meter_on(broker, "house/meter"), batteries),
+            "everything": (meter_on(broker, "house/meter"), batteries),
+            "a meter in kW": (kilowatts_on(broker, "dsmr"), [marstek] * 3),
         }
         results = await asyncio.gather(
-            *(step(tmp_path / name, meter=m, batteries=b) for name, (m, b) in worlds.items())
+            *(step(tmp_path / name, meter=m, batteries=b, trace_s=14) for name, (m, b) in worlds.items())
         )
     for name, result in zip(worlds, results, strict=True):
         print(f"{name} on MQTT: {result}")

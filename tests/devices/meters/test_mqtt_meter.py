@@ -110,7 +110,7 @@ async def test_plain_numbers_in_kw_with_import_and_export_apart(tmp_path: Path) 
             broker.port,
             lambda: measured[0] if measured else next(turns),
             topic="dsmr",
-            cadence_s=0.2,
+            cadence_s=0.15,
             single=True,
         )
         for total in (
