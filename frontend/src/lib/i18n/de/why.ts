@@ -12,7 +12,7 @@ export const why: typeof English = {
   severities: { info: "Alles", warning: "Warnungen und Alarme", alarm: "Nur Alarme" },
   severityNames: { info: "Information", warning: "Warnung", alarm: "Alarm" },
   times: { hour: "Letzte Stunde", day: "Letzte 24 Stunden", week: "Letzte 7 Tage" },
-  allTimes: "Alles Aufbewahrte",
+  allTimes: "Alle Zeiten",
   stretch: (from, to) => `${from} bis ${to}`,
   reset: "Alles zeigen",
   today: (date) => `Heute, ${date}`,
