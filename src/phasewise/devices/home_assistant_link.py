@@ -1,16 +1,15 @@
 """Home Assistant as a way to devices: the states of some of its entities, and its actions.
 
 One WebSocket (`/api/websocket`) brings every change as it happens and carries the actions. It does not say
-when a value was confirmed without a change; for that a state is asked for over HTTP (`/api/states/...`),
-whose answer also tells Home Assistant's own time, so that no two clocks are ever compared.
+when a value was confirmed without a change; that is asked for with a template, together with Home Assistant's
+own time, so that no two clocks are ever compared. (`/api/states` would tell it too, but Home Assistant 2025.4
+keeps the text of an unchanged state, with the time at which it was first asked for.)
 """
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Collection, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +52,7 @@ class HomeAssistant:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._pending: dict[int, asyncio.Future[Any]] = {}
+        self._rendering: dict[int, asyncio.Future[Any]] = {}
         self._last_id = 0
 
     @property
@@ -136,44 +136,23 @@ class HomeAssistant:
         before_s = self._clock.now_s() - older_than_s
         old = [
             entity.id
-            for entity in list(self.entities.values())
+            for entity in self.entities.values()
             if (ids is None or entity.id in ids) and max(entity.reported_s, entity.asked_s) < before_s
         ]
-        if old:
-            await asyncio.gather(*(self._freshen(entity_id) for entity_id in old))
-
-    async def _freshen(self, entity_id: str) -> None:
-        session = self._session
-        if session is None:
-            raise DeviceUnreachable(f"no connection to Home Assistant at {self.url}")
-        timeout = aiohttp.ClientTimeout(total=self._reply_s)
-        try:
-            async with session.get(f"{self.url}/api/states/{entity_id}", timeout=timeout) as answer:
-                now_s = self._clock.now_s()
-                there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-                said = await answer.json() if answer.status == 200 else {}
-                reported = datetime.fromisoformat(said["last_reported"]).timestamp() if said else None
-        except TimeoutError as error:
-            raise DeviceUnreachable(
-                f"Home Assistant at {self.url} gave no answer within {self._reply_s:g} s"
-            ) from error
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            # RuntimeError: another request gave up and closed the session meanwhile.
-            raise DeviceUnreachable(f"no connection to Home Assistant at {self.url}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise DeviceBadData(f"the state of {entity_id} cannot be read: {error!r}") from error
-        entity = self.entities.get(entity_id)
-        if entity is None or reported is None:
+        if not old:
             return
-        # Its time of day comes in whole seconds.
-        reported_s = max(entity.reported_s, now_s - max(there - reported, 0.0))
-        is_news = reported_s > entity.reported_s and said["state"] == entity.state
-        self.entities[entity_id] = replace(
-            entity,
-            asked_s=now_s,
-            reported_s=reported_s if is_news else entity.reported_s,
-            changed_utc_s=max(entity.changed_utc_s, reported) if is_news else entity.changed_utc_s,
-        )
+        request = {"type": "render_template", "template": _times_of(old), "report_errors": True}
+        now_utc_s, *reported = _numbers(await self._ask(request, event=True), len(old) + 1)
+        now_s = self._clock.now_s()
+        for entity_id, reported_utc_s in zip(old, reported, strict=True):
+            entity = self.entities.get(entity_id)
+            if entity is not None and reported_utc_s is not None and now_utc_s is not None:
+                self.entities[entity_id] = replace(
+                    entity,
+                    asked_s=now_s,
+                    reported_s=max(entity.reported_s, now_s - max(now_utc_s - reported_utc_s, 0.0)),
+                    changed_utc_s=max(entity.changed_utc_s, reported_utc_s),
+                )
 
     async def _connect(self) -> None:
         token = _token(self._options)
@@ -206,8 +185,8 @@ class HomeAssistant:
             where = self._options.token_file or f"the environment's {ADD_ON_TOKEN}"
             raise DeviceRefused(f"Home Assistant at {self.url} refused the token in {where}: {said}")
 
-    async def _ask(self, request: Mapping[str, object]) -> Any:
-        """Send a request and wait for its result."""
+    async def _ask(self, request: Mapping[str, object], *, event: bool = False) -> Any:
+        """Send a request and wait for its result, or for what its first event says."""
         socket = self._socket
         if socket is None:
             raise DeviceUnreachable(f"no connection to Home Assistant at {self.url}")
@@ -215,11 +194,17 @@ class HomeAssistant:
         number = self._last_id
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._pending[number] = answer
+        if event:
+            self._rendering[number] = asyncio.get_running_loop().create_future()
         what = " ".join(str(request[key]) for key in ("type", "domain", "service") if key in request)
         try:
             async with asyncio.timeout(self._reply_s):
                 await socket.send_json({"id": number, **request})
                 reply = await answer
+                if event and reply.get("success") is True:
+                    said = await self._rendering[number]
+                    await socket.send_json(self._end_of(number))
+                    return said
         except TimeoutError as error:
             # It may still be carried out, or come later: what is known of the entities is no longer sure.
             await self.close()
@@ -229,11 +214,17 @@ class HomeAssistant:
             raise DeviceUnreachable(f"the connection to {self.url} broke: {error}") from error
         finally:
             self._pending.pop(number, None)
+            self._rendering.pop(number, None)
         if reply.get("success") is False:
             said = reply.get("error")
             said = said.get("message", said) if isinstance(said, dict) else said
             raise DeviceRefused(f"Home Assistant refused {what}: {said}")
         return reply.get("result")
+
+    def _end_of(self, number: int) -> dict[str, object]:
+        """No more events of that request, please."""
+        self._last_id += 1
+        return {"id": self._last_id, "type": "unsubscribe_events", "subscription": number}
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         why = "it was closed by Home Assistant"
@@ -255,11 +246,12 @@ class HomeAssistant:
             self.news.set()
 
     def _fail(self, why: str) -> None:
-        for answer in self._pending.values():
+        for answer in (*self._pending.values(), *self._rendering.values()):
             if not answer.done():
                 answer.set_exception(DeviceUnreachable(why))
                 answer.exception()  # nobody may be waiting any more
         self._pending.clear()
+        self._rendering.clear()
 
     def _take(self, message: Mapping[str, Any]) -> None:
         kind = message["type"]
@@ -267,8 +259,13 @@ class HomeAssistant:
             answer = self._pending.get(message["id"])
             if answer is not None and not answer.done():
                 answer.set_result(message)
-        elif kind == "event":
+        elif kind == "event" and "listeners" not in message["event"] and "error" not in message["event"]:
             self._take_event(message["event"])
+        elif kind == "event":
+            rendered = self._rendering.get(message["id"])
+            failed = message["event"].get("level") == "ERROR"
+            if rendered is not None and not rendered.done() and ("result" in message["event"] or failed):
+                rendered.set_result(message["event"].get("result"))
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
         """`a`: entities as they are, `c`: what changed of them, `r`: those that are gone."""
@@ -305,6 +302,22 @@ class HomeAssistant:
             context={**base.context, **context},
             changed_utc_s=changed_utc_s,
         )
+
+
+def _times_of(ids: Sequence[str]) -> str:
+    """A template: Home Assistant's time now, and when these entities were last reported, as Unix times."""
+    times = []
+    for entity_id in ids:
+        state = f"states['{entity_id}']"
+        reported = f"{state}.last_reported | default({state}.last_updated)"
+        times.append(f"as_timestamp({reported}, none) if {state} else none")
+    return "{{ [as_timestamp(now()), " + ", ".join(times) + "] }}"
+
+
+def _numbers(rendered: object, count: int) -> list[float | None]:
+    if not isinstance(rendered, list) or len(rendered) != count:
+        raise DeviceBadData(f"Home Assistant cannot say how old its values are: {rendered!r}")
+    return [float(value) if isinstance(value, int | float) else None for value in rendered]
 
 
 def _token(options: HomeAssistantOptions) -> str:

@@ -1,4 +1,4 @@
-"""A simulated Home Assistant on a real socket: the part of its WebSocket and HTTP API that devices need.
+"""A simulated Home Assistant on a real socket: the part of its WebSocket API that devices need.
 
 Written from the public description of the API, independently of the driver. It holds states; a `HassMeter`
 and `HassMarstek` put theirs in and carry out what is asked of them.
@@ -6,11 +6,11 @@ and `HassMarstek` put theirs in and carry out what is asked of them.
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import formatdate
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,7 @@ TOKEN = "a long-lived access token"  # noqa: S105 - of a simulation
 VERSION = "2025.4.4"
 OWNER = "0f" * 16
 """The user that the token belongs to."""
+_REPORTED = re.compile(r"states\['([a-z0-9_.]+)'\]\.last_reported")
 MAX_ACTIONS = 10_000
 RECENT_EVENTS = 40
 WATCHDOG_S = 105.0
@@ -113,7 +114,7 @@ class HomeAssistantServer:
             "version": VERSION,
         }
         self.asked: list[str] = []
-        """Entities whose state was asked for over HTTP."""
+        """Entities of which it was asked when they were last reported."""
         self._fault = HassFault.NONE
         self._sockets: dict[web.WebSocketResponse, web.Request] = {}
         self._following: dict[web.WebSocketResponse, tuple[int, frozenset[str]]] = {}
@@ -125,7 +126,6 @@ class HomeAssistantServer:
         """Listen."""
         app = web.Application()
         app.router.add_get("/api/websocket", self._serve)
-        app.router.add_get("/api/states/{entity_id}", self._serve_state)
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -234,6 +234,15 @@ class HomeAssistantServer:
             return service.removeprefix("turn_")
         raise RefusedError(f"Service {name} not found")
 
+    def _rendered(self, template: str) -> dict[str, Any]:
+        """Of templates only what is needed here: a list of the time now and times of last reports."""
+        names = list(dict.fromkeys(_REPORTED.findall(template)))
+        self.asked += names
+        if "as_timestamp(now())" not in template:
+            return {"error": f"TemplateSyntaxError: {template}", "level": "ERROR"}
+        times = [None if (known := self.states.get(name)) is None else known.reported_utc_s for name in names]
+        return {"result": [self.utc(), *times], "listeners": {"all": False, "entities": names}}
+
     def _publish(self, entity_id: str, event: Mapping[str, Any]) -> None:
         if self._fault is HassFault.SILENT:
             return
@@ -245,18 +254,6 @@ class HomeAssistantServer:
         for request in self._sockets.values():
             if request.transport is not None:
                 request.transport.abort()
-
-    async def _serve_state(self, request: web.Request) -> web.Response:
-        await self._stand_faults(request)
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            raise web.HTTPUnauthorized
-        entity_id = request.match_info["entity_id"]
-        self.asked.append(entity_id)
-        state = self.states.get(entity_id)
-        headers = {"Date": formatdate(int(self.utc()), usegmt=True)}
-        if state is None:
-            return web.json_response({"message": "Entity not found."}, status=404, headers=headers)
-        return web.json_response(_full(entity_id, state), headers=headers)
 
     async def _stand_faults(self, request: web.Request) -> None:
         if self._fault in {HassFault.DOWN, HassFault.HANGS_UP}:
@@ -331,6 +328,11 @@ class HomeAssistantServer:
             put(_success(number, [_full(name, state) for name, state in self.states.items()]))
         elif kind == "get_config":
             put(_success(number, self.settings))
+        elif kind == "render_template":
+            put(_success(number, None))
+            put({"id": number, "type": "event", "event": self._rendered(asked["template"])})
+        elif kind == "unsubscribe_events":
+            put(_success(number, None))
         elif kind == "subscribe_entities":
             ids = frozenset(asked["entity_ids"])
             put(_success(number, None))
