@@ -12,9 +12,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
-
 from phasewise.sim.battery import BatteryFault, SimBattery
+from phasewise.sim.servers.marstek import Command
 
 METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32601, -32602, -32603
 """JSON-RPC 2.0, section 5.1."""
@@ -46,13 +45,6 @@ class Fault(StrEnum):
     """It goes back to its own mode by itself."""
     INVERTED = "inverted"
     """It charges when told to discharge."""
-
-
-class Command(Struct, frozen=True):
-    """A power that the unit was made to run at, charging positive, from `time_s` on."""
-
-    time_s: float
-    power_w: float
 
 
 class MarstekUdpServer:

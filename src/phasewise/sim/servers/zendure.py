@@ -12,9 +12,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
-
 from phasewise.sim.battery import BatteryFault, SimBattery
+from phasewise.sim.servers.marstek import Command
 
 INPUT, OUTPUT = 1, 2
 TICK_S = 0.1
@@ -51,13 +50,6 @@ class Fault(StrEnum):
     """Zendure's own energy management sets its power, again and again."""
     INVERTED = "inverted"
     """It charges when told to discharge."""
-
-
-class Command(Struct, frozen=True):
-    """A power that the unit was made to run at, charging positive, from `time_s` on."""
-
-    time_s: float
-    power_w: float
 
 
 class ZendureServer:
