@@ -67,7 +67,7 @@ def test_a_wrong_value_written_by_hand_is_shown_and_corrected_here(settings: Pag
     file.write_text(text)
     settings.reload()
     expect(settings.get_by_text("Until they are corrected, Phasewise goes on")).to_be_visible()
-    expect(settings.get_by_text("site.main_fuse_a")).to_be_visible()
+    expect(settings.get_by_text("site.main_fuse_a", exact=True)).to_be_visible()
     settings.get_by_role("textbox", name="Main fuse").fill("25")
     save(settings).click()
     expect(settings.get_by_role("status").filter(has_text="Saved")).to_be_visible()
