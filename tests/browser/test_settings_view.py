@@ -172,3 +172,18 @@ def test_a_viewer_sees_everything_and_changes_nothing(page: Page, daemon: FakeDa
     expect(page.get_by_role("textbox", name="Main fuse")).to_have_value("25")
     expect(page.get_by_role("textbox", name="Main fuse")).to_be_disabled()
     expect(page.get_by_role("button", name=re.compile("^Reset")).first).to_be_disabled()
+
+
+def test_a_file_that_cant_be_written_can_be_looked_at(
+    page: Page, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Permissions do not hold for root, as which tests may run.
+    monkeypatch.setattr(
+        "phasewise.config.settings_file.why_not_writable", lambda _: "It is mounted read-only."
+    )
+    page.get_by_role("link", name="Settings").click()
+    said = page.get_by_text("can't be written, so nothing can be changed here")
+    expect(said).to_contain_text("It is mounted read-only.")
+    expect(page.get_by_role("textbox", name="Main fuse")).to_have_value("25")
+    expect(page.get_by_role("textbox", name="Main fuse")).to_be_disabled()
+    expect(save(page)).to_have_count(0)
