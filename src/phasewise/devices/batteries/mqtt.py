@@ -14,8 +14,6 @@ WAIT_S = 2.0
 """For a message: a reading that takes longer counts as none."""
 ECHO_S = 3.0
 """So long after a setpoint a device may still tell the one before."""
-SOC_MAX_AGE_S = 300.0
-"""Many tell the state of charge only when it changed; in this time it changes by a few percent at most."""
 MOST_POWER_W = 100_000.0
 MOST_PCT = 100.0
 WATCHDOG_PARTS = 3.0
@@ -77,6 +75,8 @@ class MqttBattery:
             topics.add(options.availability_topic)
         self._link = MqttLink(options.broker, topics, self._hear)
         self._messages = Messages(clock)
+        self._socs = Messages(clock)
+        """The state of charge apart: many tell it only when it changes, so that a retained one counts."""
         self._heard = asyncio.Event()
         self._told_off = False
         """The battery, or the broker in its name, said that it is not there."""
@@ -116,7 +116,7 @@ class MqttBattery:
         ac = self._messages.number(options.power, float("inf"), MOST_POWER_W)
         if ac is None:
             raise DeviceBadData(f"a message in {options.power.topic} says nothing of the power")
-        soc = self._messages.number(options.soc, SOC_MAX_AGE_S, MOST_PCT)
+        soc = self._socs.number(options.soc, float("inf"), MOST_PCT)
         echo = applied_s != self._applied_s or asyncio.get_running_loop().time() - applied_s < self._echo_s
         return BatteryReading(
             time_s=power.heard_s,
@@ -160,6 +160,8 @@ class MqttBattery:
             self._told_off = payload.decode("utf-8", "replace").strip() == OFFLINE
         elif not retained:
             self._messages.hear(topic, payload)
+        if topic == self._options.soc.topic:
+            self._socs.hear(topic, payload)
         if topic == self._options.power.topic and not retained:
             self._heard.set()
 

@@ -262,6 +262,7 @@ class MqttBattery(_Device):
                 {
                     "power": round(-self.battery.ac_power_w, 1),
                     "mode": self.mode,
+                    "count": self.messages,
                     "setpoint": None if held_w is None else -held_w,
                 }
             ),
