@@ -25,13 +25,14 @@ class Demo:
         self.config = Path(re.search(r"configuration=(\S+)", log.read_text())[1])  # type: ignore[index]
 
     def get(self, path: str) -> dict[str, Any]:
-        return httpx.get(f"{self.url.rstrip('/')}/api/v1/{path}", timeout=5).json()
+        answer: dict[str, Any] = httpx.get(f"{self.url.rstrip('/')}/api/v1/{path}", timeout=5).json()
+        return answer
 
     def state(self) -> dict[str, Any]:
         return self.get("state")
 
     def phase_of(self, name: str) -> str:
-        return next(b["phase"] for b in self.state()["batteries"] if b["name"] == name)
+        return str(next(b["phase"] for b in self.state()["batteries"] if b["name"] == name))
 
 
 @contextmanager
