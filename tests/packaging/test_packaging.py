@@ -161,7 +161,7 @@ def test_the_add_on_has_what_the_supervisor_knows() -> None:
     assert config["startup"] in {"initialize", "system", "services", "application"}
     assert config["boot"] in {"auto", "manual"}
     assert 10 <= config["timeout"] <= 300
-    assert re.fullmatch(r"tcp://\[HOST\]:\[PORT:\d+\]", config["watchdog"])
+    assert re.fullmatch(r"https?://\[HOST\]:\[PORT:\d+\]/health\?of=loop", config["watchdog"])
     assert f"[PORT:{config['ingress_port']}]" in config["watchdog"]
     assert all(VOLUME.fullmatch(entry) for entry in config["map"])
     assert config["init"] is False

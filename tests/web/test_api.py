@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from web_fakes import STRATEGIES, FakeControls, make_state
 
-from phasewise.engine.controls import Hold
+from phasewise.engine.controls import Health, Hold
 from phasewise.engine.live import Live
 from phasewise.model import Assignment
 from phasewise.web import wire
@@ -230,6 +230,19 @@ async def test_health_is_a_status_and_a_sentence(
     answer = await client.get("/health")
     assert answer.status_code == status
     assert answer.json() == {"ok": ok, "detail": controls.health().detail, "last_decision_age_s": 0.4}
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(0.4, 200), (30.0, 503), (None, 200)])
+async def test_health_of_the_loop_does_not_speak_of_the_meter(
+    client: httpx.AsyncClient,
+    controls: FakeControls,
+    monkeypatch: pytest.MonkeyPatch,
+    age_s: float,
+    status: int,
+) -> None:
+    monkeypatch.setattr(controls, "health", lambda: Health(False, "The meter is lost.", age_s))
+    answer = await client.get("/health", params={"of": "loop"})
+    assert (answer.status_code, answer.json()["detail"]) == (status, "The meter is lost.")
 
 
 async def test_metrics_are_prometheus_text(client: httpx.AsyncClient) -> None:

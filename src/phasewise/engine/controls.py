@@ -83,6 +83,10 @@ class Hold(Struct, frozen=True):
     """ISO date and time, of the site unless it has an offset; None = until it is changed."""
 
 
+HANGS_S = 10.0
+"""Without a decision for so long the control loop hangs: nothing in it takes nearly as long."""
+
+
 class Health(Struct, frozen=True):
     """Whether the daemon does its job."""
 

@@ -17,7 +17,7 @@ from phasewise.devices.base import BatteryDriver, Clock, MeterDriver
 from phasewise.engine.ahead import Ahead, ahead
 from phasewise.engine.alarms import AlarmBook, Standing
 from phasewise.engine.battery_worker import BAD_READINGS, BatteryWorker
-from phasewise.engine.controls import Health
+from phasewise.engine.controls import HANGS_S, Health
 from phasewise.engine.event_now import Now
 from phasewise.engine.events import EventWatch, Sink, told_to_nobody, why_executing
 from phasewise.engine.goal import goal_state
@@ -53,8 +53,6 @@ TICK_S = 1.0
 """Timers and a lost meter are looked at this often while no telegram comes."""
 QUIET_S = 1.5
 """So long without a decision means that no telegram came: a 1 s meter with jitter stays below it."""
-HANGS_S = 10.0
-"""Nothing in the control loop takes nearly as long."""
 RELEASE_DEADLINE_S = 3.0
 """Each battery's own deadline at the end; all run in parallel, and the process must end within 5 s."""
 UNREACHABLE_ALARM_S = 10.0

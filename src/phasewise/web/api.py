@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from phasewise.engine.controls import Controls, Hold, Saved
+from phasewise.engine.controls import HANGS_S, Controls, Hold, Saved
 from phasewise.integrations import metrics
 from phasewise.web import wire
 from phasewise.web.guard import problem
@@ -129,10 +129,18 @@ async def select_strategy(change: wire.StrategyChange, controls: ControlsNow) ->
 
 
 @router.get("/health", response_model=wire.Health, responses={503: {"model": wire.Health}})
-async def health(controls: ControlsNow, response: Response) -> wire.Health:
-    """200 while the daemon does its job, else 503 with the reason."""
+async def health(
+    controls: ControlsNow, response: Response, of: Literal["all", "loop"] = "all"
+) -> wire.Health:
+    """200 while the daemon does its job, else 503 with the reason.
+
+    `of=loop`: 503 only while the control loop hangs, for what starts Phasewise anew: a lost meter is not
+    found by that.
+    """
     now = controls.health()
-    if not now.ok:
+    age_s = now.last_decision_age_s
+    hangs = age_s is not None and age_s > HANGS_S
+    if hangs or (not now.ok and of == "all"):
         response.status_code = 503
     return wire.Health(ok=now.ok, detail=now.detail, last_decision_age_s=now.last_decision_age_s)
 
