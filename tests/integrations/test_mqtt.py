@@ -406,3 +406,33 @@ async def test_a_broker_out_of_reach_is_an_alarm_and_control_goes_on(
         assert took_s < 9
         print(f"ended {took_s:.1f} s after being told, with a broker that stands still")
         assert user[1] not in json.dumps(logs, default=str)
+
+
+async def test_a_broker_that_lets_in_and_throws_out_is_an_alarm_too(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    visits = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        await reader.read(1)
+        writer.write(b"\x20\x02\x00\x00")  # CONNACK: welcome
+        await reader.read(1000)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    extra = f"mqtt: {{url: 'mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}'}}\n"
+    async with running(tmp_path, unused_tcp_port, extra) as (app, _):
+        for _ in range(200):
+            if app.mqtt.alarm() is not None:
+                break
+            await asyncio.sleep(0.05)
+        alarm = app.mqtt.alarm()
+        assert alarm is not None
+        assert "broke" in alarm.detail
+        # Ever more slowly: as often as the shortest pause it would be ten a second.
+        count = visits
+        await asyncio.sleep(1.5)
+        assert visits - count <= 5
+    server.close()

@@ -51,8 +51,9 @@ class Mqtt:
         self._config: MqttConfig | None = None
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = None
-        """Why there is no connection; None while there is one."""
+        """Why nothing is told; None while the broker takes what is told."""
         self._away_since_s = 0.0
+        self._pause_s = RETRY_MIN_S
         self._ends_for_good = False
 
     async def follow(self, config: MqttConfig | None) -> None:
@@ -95,12 +96,10 @@ class Mqtt:
 
         broker = Broker.at(config.url, config.username, config.password_file, config.ca_file)
         will = aiomqtt.Will(f"{config.topic}/availability", "offline", qos=1, retain=True)
-        pause_s = RETRY_MIN_S
+        self._pause_s = RETRY_MIN_S
         while True:
             try:
                 async with connection(broker, will) as client:
-                    self._problem, pause_s = None, RETRY_MIN_S
-                    log.info("connected", broker=str(broker))
                     await self._talk(client, config)
             except BrokerError as error:
                 if self._problem is None:
@@ -111,12 +110,18 @@ class Mqtt:
             except Exception:  # whatever it is, Home Assistant must not be left without a word for good
                 log.exception("the link to the broker failed", next="begun anew")
                 self._problem = "an error of Phasewise; its log has more"
-            await asyncio.sleep(pause_s)
-            pause_s = min(2.0 * pause_s, RETRY_MAX_S)
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2.0 * self._pause_s, RETRY_MAX_S)
+
+    def _works(self) -> None:
+        """The broker took all there is to tell: to be let in says little, many throw one out again."""
+        if self._problem is not None:
+            log.info("told everything to the broker")
+        self._problem, self._pause_s = None, RETRY_MIN_S
 
     async def _talk(self, client: "aiomqtt.Client", config: MqttConfig) -> None:
         """Until the connection breaks. Raises MqttError."""
-        session = Session(client, config, self._controls, self._energies)
+        session = Session(client, config, self._controls, self._energies, self._works)
         try:
             await session.run()
         except asyncio.CancelledError:
@@ -139,7 +144,10 @@ class Session:
         config: MqttConfig,
         controls: Controls,
         energies: Energies,
+        works: Callable[[], None],
     ) -> None:
+        """`works` is called whenever the broker took everything."""
+        self._works = works
         self._client = client
         self._topic = config.topic
         self._availability = f"{config.topic}/availability"
@@ -210,12 +218,13 @@ class Session:
                 del self._sent[topic]
             for topic, payload in wanted.items():
                 await self._say(topic, payload)
-            # Last, so that nobody sees an entity without a value.
-            await self._say(self._availability, b"online")
+            # Last, so that nobody sees an entity without a value; and answered, so that it is known to work.
+            await self._say(self._availability, b"online", qos=1)
+            self._works()
 
-    async def _say(self, topic: str, payload: bytes) -> None:
+    async def _say(self, topic: str, payload: bytes, *, qos: int = 0) -> None:
         if self._sent.get(topic) != payload or not payload:
-            await self._client.publish(topic, payload, qos=0, retain=True)
+            await self._client.publish(topic, payload, qos=qos, retain=True)
             self._sent[topic] = payload
 
     async def _announce(self, state: SystemState) -> None:
