@@ -113,7 +113,7 @@ export function asUrl(driver: string, text: string): string {
   return address;
 }
 
-const OVER_HTTP = new Set(["homewizard", "shelly", "zendure"]);
+const OVER_HTTP = new Set(["home-assistant", "homewizard", "shelly", "zendure"]);
 
 /** The keys to ask for by hand: those a driver can't do without, and those that some devices need. */
 export function needs(driver: Driver): [string, Schema, boolean][] {

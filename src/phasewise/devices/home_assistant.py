@@ -31,9 +31,9 @@ class HomeAssistantOptions(DriverOptions):
 
     is_shared: ClassVar[bool] = True
 
-    url: str = "http://homeassistant.local:8123"
+    url: str = Field(default="http://homeassistant.local:8123", json_schema_extra={"x-asked": True})
     """Where Home Assistant is, as in the browser; for the add-on http://supervisor/core."""
-    token_file: FileOfConfiguration | None = None
+    token_file: FileOfConfiguration | None = Field(default=None, json_schema_extra={"x-asked": True})
     """File that contains a long-lived access token (Home Assistant: your profile, Security). The add-on needs
     none."""
 

@@ -23,7 +23,7 @@ class Positive(StrEnum):
 class HomeAssistantBatteryOptions(HomeAssistantOptions):
     """Settings of a battery that is controlled by entities of Home Assistant."""
 
-    prefix: str = Field(default="marstek_m1", pattern="^[a-z0-9_]+$")
+    prefix: str = Field(default="marstek_m1", pattern="^[a-z0-9_]+$", json_schema_extra={"x-asked": True})
     """Beginning of the names of its entities: marstek_m1 for sensor.marstek_m1_ac_power and so on."""
     rated_w: float = Field(default=2500.0, gt=0, le=MAX_W, allow_inf_nan=False)
     """What this battery can charge and discharge at most."""
