@@ -134,6 +134,20 @@ async def test_a_proxy_is_trusted_in_set_up_and_in_the_file_that_it_writes(tmp_p
     assert load_config(path, PLUGINS.registry()).web.trusted_proxies == ("127.0.0.1",)
 
 
+async def test_set_up_counts_as_ready_and_alive_for_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(5.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        async with served(tmp_path / "home.yaml"):
+            await asyncio.sleep(0.05)
+            assert [listener.recv(100) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"]
+
+
 async def test_a_proxy_that_is_no_address_is_said(tmp_path: Path) -> None:
     with pytest.raises(SetupStartError, match="--trusted-proxy"):
         FirstRun(

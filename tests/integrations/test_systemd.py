@@ -173,23 +173,6 @@ def test_the_daemon_says_when_it_serves_lives_and_stops(tmp_path: Path):
 
 
 @pytest.mark.e2e
-def test_set_up_counts_as_ready(tmp_path: Path):
-    listener = Listener(str(tmp_path / "n"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    command = ["-m", "phasewise.cli", "run", "--port", port, str(tmp_path / "none.yaml")]
-    daemon = _daemon(command, listener, tmp_path)
-    try:
-        listener.until("READY=1", 30.0)
-        listener.until("WATCHDOG=1", 3.0)
-        daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(10.0) == 0
-    finally:
-        daemon.kill()
-        listener.socket.close()
-
-
-@pytest.mark.e2e
 def test_a_control_loop_that_hangs_stops_the_signs_of_life(tmp_path: Path):
     listener = Listener(str(tmp_path / "n"))
     hang = tmp_path / "hang"
