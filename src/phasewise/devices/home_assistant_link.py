@@ -21,6 +21,8 @@ from phasewise.devices.home_assistant import REPLY_S, Entity, HomeAssistantOptio
 
 ADD_ON_TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the name of the variable, not what is in it
 """Set for every add-on: its key to `http://supervisor/core`."""
+SAME_S = 0.001
+"""A template tells times in whole microseconds, what is pushed tells them finer: nearer is the same."""
 MAX_MESSAGE_BYTES = 16 * 2**20
 """All states of a large home are about 2 MB."""
 
@@ -84,18 +86,20 @@ class HomeAssistant:
         """Hang up. Idempotent; it may be opened again."""
         receiver, socket, session = self._receiver, self._socket, self._session
         self._receiver = self._socket = self._session = None
-        if receiver is not None:
-            receiver.cancel()
-            await asyncio.wait([receiver])
-        self._fail("the connection was closed")
-        if socket is not None:
-            # A peer that says nothing any more is not waited for: its socket is closed with the session.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await socket.close()
-        if session is not None:
-            await session.close()
-        self.news.set()
+        try:
+            if receiver is not None:
+                receiver.cancel()
+                await asyncio.wait([receiver])
+            self._fail("the connection was closed")
+            if socket is not None:
+                # A peer that says nothing any more is not waited for: its socket is closed with the session.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await socket.close()
+        finally:
+            if session is not None:
+                await session.close()
+            self.news.set()
 
     async def ping(self) -> None:
         """A round trip: every change before it has arrived afterwards. Raises DeviceError."""
@@ -147,11 +151,12 @@ class HomeAssistant:
         for entity_id, reported_utc_s in zip(old, reported, strict=True):
             entity = self.entities.get(entity_id)
             if entity is not None and reported_utc_s is not None and now_utc_s is not None:
+                is_other = abs(reported_utc_s - entity.changed_utc_s) > SAME_S
                 self.entities[entity_id] = replace(
                     entity,
                     asked_s=now_s,
                     reported_s=max(entity.reported_s, now_s - max(now_utc_s - reported_utc_s, 0.0)),
-                    changed_utc_s=max(entity.changed_utc_s, reported_utc_s),
+                    changed_utc_s=reported_utc_s if is_other else entity.changed_utc_s,
                 )
 
     async def _connect(self) -> None:
@@ -287,10 +292,6 @@ class HomeAssistant:
         self.news.set()
 
     def _put(self, base: Entity, said: Mapping[str, Any], gone: Collection[str]) -> None:
-        changed_utc_s = float(said.get("lu", said.get("lc", base.changed_utc_s)))
-        known = self.entities.get(base.id)
-        if known is not None and changed_utc_s < known.changed_utc_s:
-            return  # said before: old content must not look new
         attributes = {name: value for name, value in base.attributes.items() if name not in gone}
         context = said.get("c", {})
         if isinstance(context, str):
@@ -300,7 +301,7 @@ class HomeAssistant:
             state=str(said.get("s", base.state)),
             attributes={**attributes, **said.get("a", {})},
             context={**base.context, **context},
-            changed_utc_s=changed_utc_s,
+            changed_utc_s=float(said.get("lu", said.get("lc", base.changed_utc_s))),
         )
 
 

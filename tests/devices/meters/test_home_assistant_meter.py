@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from meter_contract import SAMPLE, HastyClock, MeterBench, MeterContract, Trouble, reading
+from meter_contract import EXPORTING, SAMPLE, HastyClock, MeterBench, MeterContract, Trouble, reading
 
 from phasewise.devices.meters.home_assistant import HomeAssistantMeter, HomeAssistantMeterOptions
 from phasewise.sim.house import MeterSample
@@ -149,3 +149,26 @@ async def test_whole_amps_are_known_as_such(tmp_path: Path):
             await asyncio.sleep(0.3)
             got = (await reader.more(3))[-1]
     assert (got.current_quantum_a, got.current_allowance_a) == (1.0, 0.5)
+
+
+async def test_home_assistants_clock_may_be_set_back(tmp_path: Path):
+    async with serving(tmp_path) as bench, reading(bench.driver) as reader:
+        await reader.more(2)
+        bench.server.utc = lambda: time.time() - 3600.0
+        bench.sample = EXPORTING
+        await reader.shows(EXPORTING)
+        accepted = len(reader.accepted)
+        bench.sample = SAMPLE
+        await reader.until(lambda: len(reader.accepted) >= accepted + 2)
+        assert reader.accepted[-1].total_power_w == SAMPLE.total_w
+
+
+async def test_a_value_that_was_not_confirmed_is_read_once(tmp_path: Path):
+    async with serving(tmp_path) as bench:
+        await bench.meter.stop()
+        bench.server.put("sensor.p1_meter_power", "1", {"unit_of_measurement": "W"})
+        async with reading(bench.driver) as reader:
+            await asyncio.sleep(0.3)
+            bench.server.put("sensor.p1_meter_power", "2")
+            await asyncio.sleep(1.5)
+            assert [r.total_power_w for r in reader.readings] == [2.0]

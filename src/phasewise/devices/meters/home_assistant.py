@@ -189,7 +189,7 @@ class HomeAssistantMeter:
         await link.freshen(self._quiet_s, {self._total})
         await link.freshen(4.0 * self._quiet_s)
         heard_utc_s = self._heard_utc_s()
-        if heard_utc_s <= self._judged_utc_s:
+        if heard_utc_s == self._judged_utc_s:
             self._say_still()
             return None
         self._judged_utc_s = heard_utc_s

@@ -6,6 +6,7 @@ and `HassMarstek` put theirs in and carry out what is asked of them.
 
 import asyncio
 import contextlib
+import math
 import re
 import uuid
 from collections import deque
@@ -240,7 +241,10 @@ class HomeAssistantServer:
         self.asked += names
         if "as_timestamp(now())" not in template:
             return {"error": f"TemplateSyntaxError: {template}", "level": "ERROR"}
-        times = [None if (known := self.states.get(name)) is None else known.reported_utc_s for name in names]
+        times = [
+            None if (known := self.states.get(name)) is None else math.ceil(known.reported_utc_s * 1e6) / 1e6
+            for name in names
+        ]
         return {"result": [self.utc(), *times], "listeners": {"all": False, "entities": names}}
 
     def _publish(self, entity_id: str, event: Mapping[str, Any]) -> None:
