@@ -81,7 +81,12 @@ class Mqtt:
             return None
         if asyncio.get_running_loop().time() - self._away_since_s < GRACE_S:
             return None
-        return Alarm(AlarmCode.MQTT_UNREACHABLE, Severity.WARNING, None, self._problem)
+        return Alarm(
+            AlarmCode.MQTT_UNREACHABLE,
+            Severity.WARNING,
+            None,
+            f"{self._problem[:1].upper()}{self._problem[1:]}.",
+        )
 
     async def _end(self, *, for_good: bool) -> None:
         task, self._task = self._task, None

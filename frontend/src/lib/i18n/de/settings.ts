@@ -74,7 +74,7 @@ export const settings: typeof English = {
     "meter.url": ["Adresse", "tcp://192.168.1.20:23, serial:///dev/ttyUSB0 für ein Kabel, http://192.168.1.30 für andere Geräte."],
     "meter.token_file": ["Datei mit dem Token", "Wo das Gerät eines will, wie HomeWizard mit https."],
     "meter.password_file": ["Datei mit dem Passwort", "Wenn das Gerät eines hat."],
-    "meter.ca_file": ["Zertifizierungsstelle", "Eine Datei mit der von HomeWizard, statt des Zertifikats vom Koppeln."],
+    "meter.ca_file": ["Zertifizierungsstelle", "Eine Datei mit ihrem Zertifikat: von HomeWizard, oder von Ihrem Broker für mqtts."],
     "meter.sample_age_s": ["Alter der Werte", "Wie alt die Werte sind, wenn sie ankommen."],
     "meter.current_rounding": ["Rundung der Ströme", "Was der Zähler mit Zehnteln eines Ampere macht."],
     "meter.role": ["Was er misst"],

@@ -76,7 +76,7 @@ export const settings = {
     "meter.url": ["Address", "tcp://192.168.1.20:23, serial:///dev/ttyUSB0 for a cable, http://192.168.1.30 for other devices."],
     "meter.token_file": ["File with the token", "Where the device wants one, such as HomeWizard with https."],
     "meter.password_file": ["File with the password", "If the device has one."],
-    "meter.ca_file": ["Certificate authority", "A file with HomeWizard’s, instead of the certificate seen when pairing."],
+    "meter.ca_file": ["Certificate authority", "A file with its certificate: HomeWizard’s, or that of your broker for mqtts."],
     "meter.sample_age_s": ["Age of the values", "How old the values are when they arrive."],
     "meter.current_rounding": ["Rounding of currents", "What the meter does with tenths of an ampere."],
     "meter.role": ["What it measures"],

@@ -74,7 +74,7 @@ export const settings: typeof English = {
     "meter.url": ["Adres", "tcp://192.168.1.20:23, serial:///dev/ttyUSB0 voor een kabel, http://192.168.1.30 voor andere apparaten."],
     "meter.token_file": ["Bestand met het token", "Waar het apparaat er een wil, zoals HomeWizard met https."],
     "meter.password_file": ["Bestand met het wachtwoord", "Als het apparaat er een heeft."],
-    "meter.ca_file": ["Certificaatautoriteit", "Een bestand met die van HomeWizard, in plaats van het certificaat bij het koppelen."],
+    "meter.ca_file": ["Certificaatautoriteit", "Een bestand met het certificaat: van HomeWizard, of van uw broker voor mqtts."],
     "meter.sample_age_s": ["Leeftijd van de waarden", "Hoe oud de waarden zijn als ze aankomen."],
     "meter.current_rounding": ["Afronding van stromen", "Wat de meter met tienden van een ampère doet."],
     "meter.role": ["Wat hij meet"],
