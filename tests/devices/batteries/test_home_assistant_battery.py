@@ -349,3 +349,26 @@ async def test_without_a_control_mode_no_watchdog_is_promised():
         None,
         800,
     )
+
+
+async def test_a_battery_with_the_least_there_can_be(tmp_path: Path):
+    absent = ("battery_power", "state", "temperature", "capacity", "energy_charged", "energy_discharged")
+    none = dict.fromkeys((*absent, "phase_select", "control_mode", "work_mode"), "none")
+    async with serving(tmp_path, **none) as bench:
+        bench.server.act("select.select_option", bench.unit.control, {"option": "enable"}, NODE_RED)
+        await bench.driver.apply(-700.0)
+        await bench.settle()
+        reading = await bench.driver.read()
+        assert (reading.ac_power_w, reading.readback_w, reading.soc_pct) == (-700.0, -700.0, 50.0)
+        assert (reading.state, reading.capacity_wh) == (None, None)
+        bench.clock.time_s += 121.0
+        with pytest.raises(DeviceUnreachable, match="not reported"):
+            await bench.driver.read()
+        await bench.driver.release()
+        assert bench.held_w[-1] == 0.0
+
+
+@pytest.mark.parametrize("needed", ["ac_power", "soc", "mode", "charge_power", "discharge_power"])
+def test_what_cannot_be_done_without_cannot_be_none(needed: str):
+    with pytest.raises(ValueError, match=needed):
+        HomeAssistantBatteryOptions(**{needed: "none"})

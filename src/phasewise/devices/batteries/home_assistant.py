@@ -207,13 +207,15 @@ class HomeAssistantBattery:
         stale_s = self._options.stale_s
         if not stale_s:
             return
-        ids = {name: self._ids[name] for name in ("ac_power", "soc", "battery_power", "state")}
-        if self._silent_s(ids["ac_power"]) > stale_s:
-            await self._link.freshen(ASK_S, set(ids.values()))
-            silent_s = min(self._silent_s(entity_id) for entity_id in ids.values())
-            if silent_s > stale_s and ids["ac_power"] in self._link.entities:
+        power = self._ids["ac_power"]
+        if power in self._link.entities and self._silent_s(power) > stale_s:
+            ids = [
+                self._ids[name] for name in ("ac_power", "soc", "battery_power", "state") if name in self._ids
+            ]
+            await self._link.freshen(ASK_S, ids)
+            if min(self._silent_s(entity_id) for entity_id in ids) > stale_s:
                 raise DeviceUnreachable(
-                    f"{ids['ac_power']} was not reported for more than {stale_s:g} s, though Home Assistant "
+                    f"{power} was not reported for more than {stale_s:g} s, though Home Assistant "
                     "answers; where values come only when they change, set stale_s to 0"
                 )
 
@@ -238,6 +240,7 @@ class HomeAssistantBattery:
 
     def _reading(self, readback_w: float | None) -> BatteryReading:
         now_s = self._clock.now_s()
+        old_s = max(self._silent_s(self._ids["ac_power"]), 0.0) if self._options.stale_s else 0.0
         moved = self._writers.moved
         ac_w = self._needed("ac_power", "w")
         soc_pct = self._needed("soc", "pct")
@@ -247,9 +250,7 @@ class HomeAssistantBattery:
         told_phase = self._text("phase_select")
         taken = state is not None and any(word in state.lower() for word in NOT_CONTROLLABLE)
         return BatteryReading(
-            time_s=now_s
-            if not self._options.stale_s
-            else now_s - max(self._silent_s(self._ids["ac_power"]), 0.0),
+            time_s=now_s - old_s,
             ac_power_w=-ac_w if self._options.ac_power_positive is Positive.DISCHARGING else ac_w,
             soc_pct=soc_pct,
             battery_power_w=self._value("battery_power", "w"),
@@ -274,11 +275,11 @@ class HomeAssistantBattery:
         return _number(entity, unit)
 
     def _value(self, name: str, unit: str) -> float | None:
-        entity = self._link.entities.get(self._ids[name])
+        entity = self._link.entities.get(self._ids.get(name, NO_ENTITY))
         return _number(entity, unit) if entity is not None and entity.known else None
 
     def _text(self, name: str) -> str | None:
-        entity = self._link.entities.get(self._ids[name])
+        entity = self._link.entities.get(self._ids.get(name, NO_ENTITY))
         return entity.state if entity is not None and entity.known else None
 
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from phasewise.devices.home_assistant import NAME, HomeAssistantOptions
+from phasewise.devices.home_assistant import NAME, EntityName, HomeAssistantOptions
 
 MAX_W = 50_000.0
 """No battery of a home can do more."""
 NO_ENTITY = "none"
-_Name = Annotated[str | None, Field(pattern=f"{NAME}|^{NO_ENTITY}$", json_schema_extra={"x-advanced": True})]
+_Maybe = Annotated[str | None, Field(pattern=f"{NAME}|^{NO_ENTITY}$", json_schema_extra={"x-advanced": True})]
+"""Of something that a battery need not have."""
 
 
 class Positive(StrEnum):
@@ -34,34 +35,35 @@ class HomeAssistantBatteryOptions(HomeAssistantOptions):
     )
     """The battery counts as out of reach when none of its values was reported for so long. 0 for never: where
     Home Assistant gets a value only when it changes."""
-    ac_power: _Name = None
-    """Left out: sensor.PREFIX_ac_power. So with the following, where entities have other names."""
-    soc: _Name = None
+    ac_power: EntityName | None = None
+    """Left out: sensor.PREFIX_ac_power. So with the following, where entities have other names; `none` where
+    there is no such entity and it can be done without."""
+    soc: EntityName | None = None
     """Left out: sensor.PREFIX_battery_state_of_charge."""
-    battery_power: _Name = None
+    battery_power: _Maybe = None
     """Power of the cells, charging positive. Left out: sensor.PREFIX_battery_power."""
-    state: _Name = None
+    state: _Maybe = None
     """Left out: sensor.PREFIX_inverter_state."""
-    temperature: _Name = None
+    temperature: _Maybe = None
     """Left out: sensor.PREFIX_internal_temperature."""
-    capacity: _Name = None
+    capacity: _Maybe = None
     """Left out: sensor.PREFIX_battery_total_energy."""
-    energy_charged: _Name = None
+    energy_charged: _Maybe = None
     """Left out: sensor.PREFIX_lifetime_charging_energy."""
-    energy_discharged: _Name = None
+    energy_discharged: _Maybe = None
     """Left out: sensor.PREFIX_lifetime_discharging_energy."""
-    phase_select: _Name = None
+    phase_select: _Maybe = None
     """Where its phase was chosen. It is only compared. Left out: input_select.PREFIX_phase."""
-    control_mode: _Name = None
+    control_mode: _Maybe = None
     """Takes control: a select (enable, disable) or a switch; `none` where none is needed. Left out:
     select.PREFIX_rs485_control_mode."""
-    mode: _Name = None
+    mode: EntityName | None = None
     """Direction: a select (stop, charge, discharge). Left out: select.PREFIX_forcible_charge_discharge."""
-    charge_power: _Name = None
+    charge_power: EntityName | None = None
     """Left out: number.PREFIX_forcible_charge_power."""
-    discharge_power: _Name = None
+    discharge_power: EntityName | None = None
     """Left out: number.PREFIX_forcible_discharge_power."""
-    work_mode: _Name = None
+    work_mode: _Maybe = None
     """What it does by itself; put back at the end as it was found. Left out: select.PREFIX_user_work_mode."""
 
 
