@@ -155,6 +155,25 @@ async def test_what_the_broker_kept_is_not_fresh_and_repeats_may_count(tmp_path:
             assert {r.phases for r in reader.accepted} == {(None, None, None)}
 
 
+async def test_a_phase_of_which_nothing_is_told_any_more_is_absent(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path / "broker") as broker, aiomqtt.Client("127.0.0.1", broker.port) as other:
+        given = {"total_power": {"topic": "total"}, "L1": {"power": {"topic": "l1"}}, "max_age_s": 0.4}
+        options = MqttMeterOptions.model_validate({"url": broker.url, **given})
+        async with reading(MqttMeter(options, HastyClock())) as reader:
+            watts = itertools.count(500)
+            told = 0
+            while not reader.readings or reader.readings[-1].phases[0] is not None:
+                if told < 10:
+                    await other.publish("l1", "120")
+                    told += bool(reader.readings)
+                await other.publish("total", str(next(watts)))
+                await asyncio.sleep(0.05)
+                assert next(watts) < 3000
+            powers = [r.phases[0] and r.phases[0].power_w for r in reader.readings]
+            assert {120.0, None} == set(powers)
+            assert powers == sorted(powers, key=lambda power: power is None)
+
+
 async def said(driver: MqttMeter, part: str) -> str:
     async with asyncio.timeout(10):
         while part not in (driver.status or ""):  # noqa: ASYNC110 - a status has no event
