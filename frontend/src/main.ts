@@ -3,8 +3,10 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import "./app.css";
 import { display } from "./lib/display.svelte";
+import { i18n, load } from "./lib/i18n";
 
 const target = document.getElementById("app");
 if (target === null) throw new Error("index.html has no element with the id 'app'");
 display.start();
+await load(i18n.language);
 mount(App, { target });

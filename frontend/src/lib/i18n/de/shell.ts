@@ -38,6 +38,7 @@ export const shell: typeof English = {
   display: {
     title: "Anzeige",
     language: "Sprache",
+    languageNotLoaded: "Die Sprache konnte nicht geladen werden: Phasewise antwortet nicht. Versuchen Sie es erneut.",
     theme: "Farben",
     themes: { auto: "Wie dieses Gerät", light: "Hell", dark: "Dunkel" },
     density: "Größe",

@@ -39,6 +39,7 @@ export const shell = {
   display: {
     title: "Display",
     language: "Language",
+    languageNotLoaded: "The language could not be loaded: Phasewise does not answer. Try again.",
     theme: "Colours",
     themes: { auto: "As this device", light: "Light", dark: "Dark" },
     density: "Size",

@@ -38,6 +38,7 @@ export const shell: typeof English = {
   display: {
     title: "Weergave",
     language: "Taal",
+    languageNotLoaded: "De taal kon niet worden geladen: Phasewise antwoordt niet. Probeer het opnieuw.",
     theme: "Kleuren",
     themes: { auto: "Zoals dit apparaat", light: "Licht", dark: "Donker" },
     density: "Grootte",

@@ -1,0 +1,9 @@
+export { batteries } from "./de/batteries";
+export { common } from "./de/common";
+export { history } from "./de/history";
+export { live } from "./de/live";
+export { settings } from "./de/settings";
+export { setup } from "./de/setup";
+export { shell } from "./de/shell";
+export { strategy } from "./de/strategy";
+export { why } from "./de/why";

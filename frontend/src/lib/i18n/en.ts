@@ -1,0 +1,9 @@
+export { batteries } from "./en/batteries";
+export { common } from "./en/common";
+export { history } from "./en/history";
+export { live } from "./en/live";
+export { settings } from "./en/settings";
+export { setup } from "./en/setup";
+export { shell } from "./en/shell";
+export { strategy } from "./en/strategy";
+export { why } from "./en/why";

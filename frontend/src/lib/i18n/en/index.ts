@@ -1,9 +1,0 @@
-export { batteries } from "./batteries";
-export { common } from "./common";
-export { history } from "./history";
-export { live } from "./live";
-export { settings } from "./settings";
-export { setup } from "./setup";
-export { shell } from "./shell";
-export { strategy } from "./strategy";
-export { why } from "./why";

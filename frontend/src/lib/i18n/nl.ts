@@ -1,0 +1,9 @@
+export { batteries } from "./nl/batteries";
+export { common } from "./nl/common";
+export { history } from "./nl/history";
+export { live } from "./nl/live";
+export { settings } from "./nl/settings";
+export { setup } from "./nl/setup";
+export { shell } from "./nl/shell";
+export { strategy } from "./nl/strategy";
+export { why } from "./nl/why";
