@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fake_daemon import FakeDaemon
 from homes import three_phase_home
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 import phasewise.web
 
@@ -22,6 +22,8 @@ CHROMIUM_ARGS = (
     "--disable-dev-shm-usage",
 )
 """Runs as root and in small containers, and calls nobody."""
+
+expect.set_options(timeout=15_000)  # a busy machine is no defect of the page
 
 STATIC = Path(phasewise.web.__file__).parent / "static"
 
