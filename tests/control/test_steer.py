@@ -1,5 +1,7 @@
 from collections.abc import Sequence
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,22 @@ def test_in_the_end_the_preference_holds(units: list[Unit], wanted_w: float) -> 
         if now_s < QUIET_S:
             assert powers_w == before_w
     assert powers_w == goal(total_w, units, Preference(Orders(order, order)))
+
+
+@pytest.mark.parametrize(("write_interval_s", "at_least_s"), [(0.0, 5.0), (9.0, 23.0)])
+def test_portions_wait_for_units_that_can_not_be_told_at_any_time(
+    write_interval_s: float, at_least_s: float
+) -> None:
+    units = [Unit(f"m{n}", -2500.0, 2500.0, write_interval_s=write_interval_s) for n in range(2)]
+    powers_w, memory = steer(-2000.0, units, [0, 1], [0.0, 0.0], SteerMemory(), 0.0)
+    moved_s = []
+    for second in range(1, 120):
+        before_w = powers_w
+        powers_w, memory = steer(-2000.0, units, [0, 1], powers_w, memory, float(second))
+        if powers_w != before_w:
+            moved_s.append(second)
+    assert [later - earlier for earlier, later in pairwise(moved_s)] == [at_least_s] * (len(moved_s) - 1)
+    assert len(moved_s) >= 2
 
 
 def test_a_large_step_is_shared_and_a_small_one_is_not() -> None:

@@ -50,6 +50,8 @@ class Unit(Struct, frozen=True):
     """What it did at the meter's instant, where that is needed: unassigned under worst-case."""
     size_w: float = 1.0
     """Its part in a fair split is proportional to this; > 0."""
+    write_interval_s: float = 0.0
+    """Least time between two setpoints that it is told."""
 
 
 def is_usable(battery: BatterySnapshot, health: HealthMemory, now_s: float) -> bool:
@@ -115,6 +117,7 @@ def unit(
         can_lo_w=lo_w,
         can_hi_w=hi_w,
         phase=settings.phase,
+        write_interval_s=capabilities.write_interval_s,
     )
 
 

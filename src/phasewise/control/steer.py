@@ -96,7 +96,8 @@ def steer(
     `before_w`: the setpoints in force. `powers`: what each unit may be doing now; None or nothing where
     that is not known.
     """
-    look = now_s - memory.looked_s >= HANDOVER_EVERY_S
+    passed_s = now_s - memory.looked_s
+    look = passed_s >= HANDOVER_EVERY_S and passed_s >= _pace_s(units)
     off_w = wanted_w - sum(before_w)
     ground = ground_of(units, preference.orders, limits)
     up = wanted_w >= sum(ground.powers_w)
@@ -127,6 +128,15 @@ def steer(
         _hand_over(room, goal_w, order, up=up, least_w=0.0 if preference.own_w is None else OWN_LEAST_W)
         memory = SteerMemory(now_s, memory.turning_s)
     return _done(room, ground, preference.orders, before_w, waiting, up=up), memory
+
+
+def _pace_s(units: Sequence[Unit]) -> float:
+    """Time between portions.
+
+    Of two units that can't be told at any time, one may be told a whole interval after the other, and the
+    next portion waits until that has shown.
+    """
+    return HANDOVER_EVERY_S + 2.0 * max([unit.write_interval_s for unit in units], default=0.0)
 
 
 def _stays(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
