@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +18,8 @@ structlog.configure(
     ]
 )
 """As the daemon has it: where rich is installed, every traceback would cost a good part of a second."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in real time come first: they mostly wait, and others can be run meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)

@@ -1,6 +1,7 @@
 """`phasewise demo` as a process of its own, with a past of a day and a half."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,9 +40,13 @@ class Demo:
 def running_demo(folder: Path, speed: float = 1) -> Iterator[Demo]:
     """On real sockets; its log is written to the folder."""
     log = folder / "demo.log"
+    # Several may begin at the same time, and each would find the usual port free.
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    told = ["--log-level", "info", "--speed", str(speed), "--port", port]
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "phasewise.cli", "demo", "--log-level", "info", "--speed", str(speed)],
+            [sys.executable, "-m", "phasewise.cli", "demo", *told],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
