@@ -39,7 +39,15 @@ describe("pictures", () => {
     expect(found[0]?.values).toEqual([100, null, -50]);
   });
 
-  test("prices are drawn in cents and read out as prices", () => {
+  test("the house is what it uses, whatever the panels give and the car takes", () => {
+  const series = { load_w: [-2000, 500, 400, null], pv_w: [3000, 0, null, 0], ev_w: [null, 100, 0, 0] };
+  const found = drawn("power", house, past(series));
+  expect(found.find(({ colour }) => colour === "house")?.values).toEqual([null, 400, null, null]);
+  const alone = drawn("power", house, past({ load_w: [-2000, 500] }));
+  expect(alone[0]?.values).toEqual([-2000, 500]);
+});
+
+test("prices are drawn in cents and read out as prices", () => {
     const [buy] = drawn("prices", house, past({ "price.buy_eur_kwh": [0.25, null, 0.3] }));
     expect(buy?.values).toEqual([25, null, 30]);
     expect(buy?.format?.(25)).toBe("25.0 ct/kWh");

@@ -147,10 +147,26 @@ export function drawn(picture: Picture, home: SystemState, past: Past): Series[]
   const found = planned(picture, home).flatMap(({ name, band, factor = 1, ...look }): Series[] => {
     const curve = past.series[name];
     if (curve === undefined || !curve.mean.some((value) => value !== null)) return [];
-    const values = factor === 1 ? curve.mean : curve.mean.map((v) => (v === null ? null : v * factor));
+    const mean = name === "load_w" ? house(curve.mean, past) : curve.mean;
+    const values = factor === 1 ? mean : mean.map((v) => (v === null ? null : v * factor));
     return [{ ...look, values, ...(band ? { min: curve.min, max: curve.max } : {}) }];
   });
   return picture === "current" ? [...found, ...fuses(home, past.time.length, found.length)] : found;
+}
+
+/** The daemon's load is net of solar power and holds the car: as in the live view, what meters show apart is
+ * taken out; unknown where one of them was not heard. */
+function house(load: Values, { series }: Past): Values {
+  const measured = (name: string): Values | null => {
+    const values = series[name]?.mean;
+    return values?.some((value) => value !== null) ? values : null;
+  };
+  const [pv, ev] = [measured("pv_w"), measured("ev_w")];
+  if (pv === null && ev === null) return load;
+  return load.map((w, at) => {
+    const [solarW, carW] = [pv === null ? 0 : pv[at], ev === null ? 0 : ev[at]];
+    return w === null || solarW == null || carW == null ? null : w + solarW - carW;
+  });
 }
 
 /** The limits in amps as they are set now, once each. */
