@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,18 +15,14 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from ports import free_port
+
 MOSQUITTO = shutil.which(
     "mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin"
 )
 needs_mosquitto = pytest.mark.skipif(
     MOSQUITTO is None, reason="mosquitto is missing: sudo apt-get install mosquitto"
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Mosquitto:

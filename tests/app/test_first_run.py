@@ -17,15 +17,10 @@ from phasewise.config import TokenError, load_config
 from phasewise.first_run import FirstRun, SetupStartError
 from phasewise.registry import load_plugins
 from phasewise.web import ServerStartError
+from ports import free_port
 
 PLUGINS = load_plugins()
 FILE = {"meter": {"driver": "dsmr", "url": "tcp://127.0.0.1:9"}, "batteries": []}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Served:

@@ -1,7 +1,6 @@
 """`phasewise demo` as a process of its own, with a past of a day and a half."""
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from ports import free_port
 
 
 class Demo:
@@ -41,9 +42,7 @@ def running_demo(folder: Path, speed: float = 1) -> Iterator[Demo]:
     """On real sockets; its log is written to the folder."""
     log = folder / "demo.log"
     # Several may begin at the same time, and each would find the usual port free.
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    told = ["--log-level", "info", "--speed", str(speed), "--port", port]
+    told = ["--log-level", "info", "--speed", str(speed), "--port", str(free_port())]
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "phasewise.cli", "demo", *told],

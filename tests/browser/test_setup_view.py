@@ -18,6 +18,7 @@ from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import SimHouse
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
+from ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
@@ -64,9 +65,7 @@ def devices() -> Iterator[Devices]:
 def begun(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address and file of a daemon that has no configuration yet."""
     file, log = tmp_path / "home.yaml", tmp_path / "daemon.log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "phasewise.cli", "run", str(file), "--port", str(port)],
@@ -148,7 +147,10 @@ def test_from_nothing_to_the_live_view(phone: Page, begun: tuple[str, Path], dev
     heading(phone, "Your batteries")
     say_what_does_not_answer(phone)
     batteries = phone.get_by_role("list", name="Batteries found")
-    batteries.get_by_role("button", name="Test").first.click()
+    if not batteries.count():
+        # On a busy machine a battery may have been asked in vain; a person looks again.
+        phone.get_by_role("button", name="Look again").click()
+    batteries.get_by_role("button", name="Test").first.click(timeout=START_S * 1000)
     expect(batteries).to_contain_text("It works", timeout=START_S * 1000)
     batteries.get_by_role("button", name="Use").first.click()
     phone.get_by_label("Name of battery 1").fill("Garage")

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
-from world import free_port
 
 from phasewise.config import ConfigError, PasswordHash, load_config
 from phasewise.registry import load_plugins
 from phasewise.sim.house import SimHouse
 from phasewise.sim.servers.p1 import P1Server
+from ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from world import METER_DELAY_S, free_port
+from world import METER_DELAY_S
 
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import DelayLine, MeterSample, SimHouse
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
+from ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import DelayLine, MeterSample, PerPhase, SimHouse
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server
+from ports import free_port
 
 METER_DELAY_S = 0.9
 """Just under a cadence: each telegram shows the sample before."""
@@ -33,12 +33,6 @@ BATTERY = """\
     model: venus-e-v3
     phase: L{n}   # as the electrician said
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

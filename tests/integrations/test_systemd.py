@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from phasewise.integrations.systemd import Systemd
+from ports import free_port
 
 HANG = """
 import os, sys
@@ -139,8 +140,7 @@ async def test_without_systemd_nothing_happens(tmp_path: Path):
 
 
 def _config(folder: Path) -> Path:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     path = folder / "home.yaml"
     path.write_text(
         f'meter: {{driver: dsmr, url: "tcp://127.0.0.1:1"}}\nweb: {{port: {port}}}\nbatteries: []\n'
