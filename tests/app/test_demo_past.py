@@ -1,11 +1,21 @@
-"""The day before the demonstration: consistent in itself, and read by history like a real one."""
+"""The time before the demonstration: consistent in itself, and read by history like a real one."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from phasewise.demo.past import CAPACITY_WH, CEILING_PCT, FLOOR_PCT, MOST_W, QUARTER_S, Past, write_past
+from phasewise.demo.past import (
+    CAPACITY_WH,
+    CEILING_PCT,
+    FLOOR_PCT,
+    HOURS,
+    MOST_W,
+    QUARTER_S,
+    Past,
+    write_past,
+)
 from phasewise.demo.prices import market_prices, write_prices
 from phasewise.model.prices import price_at
 from phasewise.sources.tariff import with_tariff
@@ -14,8 +24,11 @@ from phasewise.store import History
 NOW_S = 1_790_000_000.0
 
 
-def past_of(path: Path) -> History:
-    market = market_prices(NOW_S, 11.5 * 3600.0)
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+def past_of(path: Path, now_s: float = NOW_S) -> History:
+    market = market_prices(now_s, 11.5 * 3600.0)
     write_past(
         path,
         Past(
@@ -24,9 +37,23 @@ def past_of(path: Path) -> History:
             prices=with_tariff(market, ()),
             batteries=[("m1", 0, 40.0), ("m2", 2, 90.0)],
         ),
-        NOW_S,
+        now_s,
     )
-    return History(path, lambda: "Europe/Amsterdam", lambda: NOW_S)
+    return History(path, lambda: ZONE.key, lambda: now_s)
+
+
+@pytest.mark.parametrize(
+    "day", [date(2026, 3, 29), date(2026, 3, 30), date(2026, 10, 25), date(2026, 10, 26)]
+)
+@pytest.mark.parametrize("at", [time(0, 1), time(6, 20), time(12), time(23, 59)], ids=str)
+def test_yesterday_is_whole_at_any_time_of_the_day(tmp_path: Path, day: date, at: time) -> None:
+    """Also where yesterday or today has 23 or 25 hours."""
+    now_s = datetime.combine(day, at, ZONE).timestamp()
+    begin_s, end_s = (datetime.combine(day - timedelta(days=d), time(), ZONE).timestamp() for d in (1, 0))
+    history = past_of(tmp_path / "h.db", now_s)
+    kept = history.curves(begin_s, end_s, 2000, ("grid.total_w", "price.buy_eur_kwh")).series
+    for name, curve in kept.items():
+        assert None not in curve.mean[:-1], name
 
 
 def test_what_is_shown_adds_up(tmp_path: Path) -> None:
@@ -48,7 +75,7 @@ def test_what_is_shown_adds_up(tmp_path: Path) -> None:
 
 def test_energy_is_that_of_the_curves(tmp_path: Path) -> None:
     history = past_of(tmp_path / "h.db")
-    curves = history.curves(NOW_S - 31 * 3600.0, NOW_S, 3000, ("battery.m1.power_w", "grid.total_w"))
+    curves = history.curves(NOW_S - 51 * 3600.0, NOW_S, 4000, ("battery.m1.power_w", "grid.total_w"))
     hours = curves.step_s / 3600.0
     days = history.days(*(history_day(offset) for offset in (-3, 1)))
     charged_wh = sum(day.batteries["m1"].charged_wh for day in days if "m1" in day.batteries)
@@ -73,7 +100,7 @@ def test_prices_are_cheap_at_noon_and_dear_in_the_evening(tmp_path: Path) -> Non
         at_h[hour] = found.buy_eur_kwh
     assert at_h[13] < 0.05
     assert at_h[19] > 0.2
-    assert prices[0].start_utc_s <= NOW_S - 30 * 3600.0
+    assert prices[0].start_utc_s <= NOW_S - HOURS * 3600.0
     assert prices[-1].end_utc_s >= NOW_S + 24 * 3600.0
     write_prices(tmp_path / "prices.csv", market)
     assert len((tmp_path / "prices.csv").read_text().splitlines()) == len(market) + 1

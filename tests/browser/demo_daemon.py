@@ -1,4 +1,4 @@
-"""`phasewise demo` as a process of its own, with a past of a day and a half."""
+"""`phasewise demo` as a process of its own, with today and yesterday as its past."""
 
 import re
 import subprocess

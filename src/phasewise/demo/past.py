@@ -1,5 +1,5 @@
-"""What the demonstration's house did before it was started: a day and a bit of history, so that there is
-something to look at.
+"""What the demonstration's house did before it was started, today and the whole of yesterday, so that there
+is something to look at.
 
 The house is the simulated one. Its batteries follow the plain rule (surplus in, demand out, one after the
 other) in steps of a minute; real control takes over when the demonstration starts.
@@ -15,7 +15,8 @@ from msgspec import Struct
 from phasewise.model.prices import PriceInterval, price_at
 from phasewise.store import Total, energy, open_to_write, series, write_minutes
 
-HOURS = 30.0
+HOURS = 50.0
+"""Yesterday from its first minute, at any time of today; one of the two may have 25 hours."""
 STEP_S = 60
 QUARTER_S = 900
 VOLTAGE_V = 230.0

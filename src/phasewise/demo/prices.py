@@ -8,7 +8,7 @@ from pathlib import Path
 from phasewise.model.prices import MarketPrice
 
 HOUR_S = 3600
-DAYS_BEFORE, DAYS_AFTER = 2, 2
+DAYS_BEFORE, DAYS_AFTER = 3, 2
 CHEAP_AT_H, DEAR_AT_H = 13.0, 19.0
 """Of the demonstration's own clock, whose day begins in the late morning."""
 BASE_EUR_KWH, DIP_EUR_KWH, PEAK_EUR_KWH = 0.11, 0.10, 0.19
