@@ -2,9 +2,10 @@ from collections.abc import Callable
 
 import pytest
 from control_kit import battery_settings, seen
+from msgspec.structs import replace
 
 from phasewise.control.health import EXCLUDED_S, PROBE_W, SETTLE_S, alarms, judge, note_command
-from phasewise.model import AlarmCode, BatterySnapshot
+from phasewise.model import AlarmCode, BatterySnapshot, Override
 from phasewise.model.memory import HealthMemory
 from phasewise.sim.battery import BatteryFault, BatterySpec, SimBattery
 
@@ -23,6 +24,7 @@ class Ward:
         self.shown: BatterySnapshot = seen("m1")
         self.readback_w: Callable[[float], float | None] = lambda _: None
         self.jitter_w = 0.0
+        self.settings = SETTINGS
 
     def tell(self, power_w: float) -> None:
         if self.health.wake or power_w != self.health.commanded_w:
@@ -35,7 +37,11 @@ class Ward:
         """Tell it that power every second; an excluded or stopped one is told 0 W, as `decide` does."""
         end_s = self.now_s + seconds
         while self.now_s < end_s:
-            idle = self.health.stopped or self.now_s < self.health.excluded_until_s
+            idle = (
+                self.settings.override.out_of_service
+                or self.health.stopped
+                or self.now_s < self.health.excluded_until_s
+            )
             self.tell(0.0 if idle else power_w)
             self.now_s += 1.0
             self.battery.advance(self.now_s)
@@ -47,7 +53,7 @@ class Ward:
                     time_s=self.now_s,
                     readback_w=self.readback_w(self.now_s),
                 )
-            self.health = judge(self.health, SETTINGS, self.shown, self.now_s)
+            self.health = judge(self.health, self.settings, self.shown, self.now_s)
 
     def alarm_codes(self) -> set[AlarmCode]:
         return {alarm.code for alarm in alarms(self.health, self.shown, self.now_s)}
@@ -147,6 +153,23 @@ def test_a_battery_that_moves_against_its_command_is_stopped(power_w: float, jit
     ward.run(400, power_w)
     assert ward.battery.ac_power_w == 0.0
     assert ward.health.stopped
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_stopped_battery_is_tried_again_after_it_was_out_of_service(mended: bool) -> None:
+    ward = Ward()
+    ward.battery.fault = BatteryFault.INVERTED
+    ward.run(30, 1500.0)
+    assert ward.health.stopped
+    ward.settings = replace(SETTINGS, override=Override(out_of_service=True))
+    ward.run(20, 1500.0)
+    assert ward.alarm_codes() == set()
+    if mended:
+        ward.battery.fault = BatteryFault.NONE
+    ward.settings = SETTINGS
+    ward.run(30, 1500.0)
+    assert ward.health.stopped is not mended
+    assert ward.battery.ac_power_w == (1500.0 if mended else 0.0)
 
 
 def test_a_slow_turn_is_not_a_wrong_direction() -> None:

@@ -41,6 +41,9 @@ def judge(
 
     `load_w`: the house's load as estimated by then, import positive; None while unknown.
     """
+    if health.stopped and settings.override.out_of_service:
+        # Somebody is seeing to it, and says when it may be tried again.
+        health = replace(health, stopped=False, backward=0)
     reading = battery.reading
     if reading is None or not battery.reachable or reading.time_s <= health.judged_s:
         return health

@@ -32,7 +32,8 @@ DE = Catalogue(
             "Diese Batterie tut nicht, was ihr gesagt wird; in einigen Minuten folgt ein neuer Versuch."
         ),
         R.WRONG_DIRECTION: (
-            "Diese Batterie tat das Gegenteil ihres Befehls und bleibt bis zu einem Neustart aus."
+            "Diese Batterie tat das Gegenteil ihres Befehls. Nehmen Sie sie außer Betrieb, und wieder in"
+            " Betrieb, wenn es stimmt."
         ),
         R.OUT_OF_SERVICE: (
             "Sie haben diese Batterie außer Betrieb genommen; das bleibt so, bis Sie es ändern."
@@ -114,7 +115,8 @@ DE = Catalogue(
         ),
         A.BATTERY_WRONG_DIRECTION: (
             "Batterie {subject} lädt, wenn sie entladen soll, oder umgekehrt. Sie wurde gestoppt und "
-            "bleibt bis zu einem Neustart aus. Prüfen Sie das Modell in der Konfiguration."
+            "bleibt aus. Prüfen Sie das Modell in der Konfiguration; danach außer Betrieb nehmen und"
+            " wieder in Betrieb."
         ),
         A.BATTERY_NOT_CONTROLLABLE: (
             "Batterie {subject} nimmt jetzt keine Befehle an, wie bei Notstrom oder einem Update. Danach "

@@ -20,7 +20,9 @@ EN = Catalogue(
             "This battery takes no commands now (backup or update); it joins in when it does."
         ),
         R.NOT_RESPONDING: "This battery does not do what it is told; it gets another try in a few minutes.",
-        R.WRONG_DIRECTION: "This battery did the opposite of its command and stays off until a restart.",
+        R.WRONG_DIRECTION: (
+            "This battery did the opposite of its command. Take it out of service, and back when it is right."
+        ),
         R.OUT_OF_SERVICE: "You took this battery out of service; it stays out until you change that.",
         R.HOLD: "You set a fixed power for this battery; it follows the strategy again afterwards.",
         R.FULL_STOP: "Full stop is on, so this battery rests at 0 W until another strategy is chosen.",
@@ -82,7 +84,7 @@ EN = Catalogue(
         ),
         A.BATTERY_WRONG_DIRECTION: (
             "Battery {subject} charges when told to discharge, or the other way round. It was stopped and"
-            " stays off until a restart. Check its model in the configuration."
+            " stays off. Check its model in the configuration; then take it out of service and back."
         ),
         A.BATTERY_NOT_CONTROLLABLE: (
             "Battery {subject} takes no commands now, as during backup or an update. It joins in again "

@@ -27,7 +27,8 @@ NL = Catalogue(
             "Deze batterij doet niet wat haar gezegd wordt; over een paar minuten volgt een nieuwe poging."
         ),
         R.WRONG_DIRECTION: (
-            "Deze batterij deed het omgekeerde van haar opdracht en blijft uit tot een herstart."
+            "Deze batterij deed het omgekeerde van haar opdracht. Stel haar buiten dienst, en weer in dienst"
+            " als het klopt."
         ),
         R.OUT_OF_SERVICE: "U hebt deze batterij buiten dienst gesteld; dat blijft zo tot u het wijzigt.",
         R.HOLD: "U hebt voor deze batterij een vast vermogen ingesteld; daarna volgt ze de strategie weer.",
@@ -101,8 +102,8 @@ NL = Catalogue(
             "nemen het over, daarna volgt een nieuwe poging."
         ),
         A.BATTERY_WRONG_DIRECTION: (
-            "Batterij {subject} laadt als ze moet ontladen, of andersom. Ze is gestopt en blijft uit tot "
-            "een herstart. Controleer het model in de configuratie."
+            "Batterij {subject} laadt als ze moet ontladen, of andersom. Ze is gestopt en blijft uit. "
+            "Controleer het model in de configuratie; stel haar daarna buiten dienst en weer in dienst."
         ),
         A.BATTERY_NOT_CONTROLLABLE: (
             "Batterij {subject} neemt nu geen opdrachten aan, zoals bij noodstroom of een update. Daarna "
