@@ -2,12 +2,13 @@
 
 import math
 import re
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -167,26 +168,42 @@ def test_the_legend_tells_the_newest_value_there_is_and_the_one_under_the_cursor
     expect(legend).to_contain_text(f"{round(1500 * math.sin(360 / 40))} W")
 
 
+def plot_at_rest(chart: Locator) -> FloatRect:
+    """Where what is drawn lies, once nothing scrolls and nothing comes in above it any more."""
+    plot, found = chart.locator(".u-over"), []
+    while len(found) < 5 or found[-5:] != found[-1:] * 5:
+        chart.page.wait_for_timeout(50)
+        found.append(plot.bounding_box())
+    assert found[-1] is not None
+    return found[-1]
+
+
 def test_shift_and_drag_moves_it_and_keeps_its_width(page: Page, daemon: FakeDaemon) -> None:
-    chart = opened(page, daemon)
-    box = chart.locator(".u-over").bounding_box()
-    assert box is not None
+    box = plot_at_rest(opened(page, daemon))
     page.keyboard.down("Shift")
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=5)
     page.mouse.up()
     page.keyboard.up("Shift")
-    expect(page).to_have_url(re.compile(rf"from=(?!{BEGIN_S})"))
-    begin, end = shown(page)
-    assert end - begin == pytest.approx(86_400, abs=2)
-    assert begin == pytest.approx(BEGIN_S - 0.25 * 86_400, abs=600)
+    expect_shown(page, BEGIN_S - 0.25 * 86_400, 86_400, within_s=600)
+    assert shown(page)[1] == pytest.approx(86_400, abs=2)
 
 
 def shown(page: Page) -> tuple[float, float]:
+    """Begin and width, in seconds."""
     found = re.search(r"from=(\d+)&to=(\d+)", page.url)
     assert found is not None, page.url
-    return float(found[1]), float(found[2])
+    return float(found[1]), float(found[2]) - float(found[1])
+
+
+def expect_shown(page: Page, begin: float, width: float, within_s: float) -> None:
+    """The address follows a moment after the last movement, or after one of them on a busy machine."""
+    end_s = time.monotonic() + 15
+    wanted = pytest.approx((begin, width), rel=0, abs=within_s)
+    while shown(page) != wanted and time.monotonic() < end_s:
+        page.wait_for_timeout(50)
+    assert shown(page) == wanted
 
 
 def test_two_fingers_zoom_and_one_scrolls_the_page(chromium: Browser, daemon: FakeDaemon) -> None:
@@ -197,30 +214,26 @@ def test_two_fingers_zoom_and_one_scrolls_the_page(chromium: Browser, daemon: Fa
     page.goto(daemon.url)
     chart = opened(page, daemon)
     chart.scroll_into_view_if_needed()
-    box = chart.locator(".u-over").bounding_box()
-    assert box is not None
     touch = context.new_cdp_session(page)
 
     def fingers(kind: str, *shares: float, y: float = 0.5) -> None:
         points = [{"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y} for x in shares]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    box = before = plot_at_rest(chart)
     fingers("touchStart", 0.4)
     for y in (0.4, 0.3, 0.2):
         fingers("touchMove", 0.4, y=y)
     fingers("touchEnd")
-    assert shown(page) == (BEGIN_S, BEGIN_S + 86_400)
-    box = chart.locator(".u-over").bounding_box()
-    assert box is not None
+    box = plot_at_rest(chart)
+    assert box["y"] < before["y"]
+    assert shown(page) == (BEGIN_S, 86_400)
     fingers("touchStart", 0.4, 0.6)
     for apart in (0.15, 0.2, 0.3, 0.4):
         fingers("touchMove", 0.5 - apart, 0.5 + apart)
     fingers("touchEnd")
-    expect(page).to_have_url(re.compile(rf"from=(?!{BEGIN_S})"))
-    begin, end = shown(page)
     # What was 0.2 of the width between the fingers is 0.8 of it now, and noon stays in the middle.
-    assert end - begin == pytest.approx(86_400 / 4, rel=0.05)
-    assert (begin + end) / 2 == pytest.approx(BEGIN_S + 43_200, abs=900)
+    expect_shown(page, BEGIN_S + 86_400 * 3 / 8, 86_400 / 4, within_s=900)
     context.close()
 
 
