@@ -83,11 +83,20 @@ def test_a_span_and_a_zoom_fetch_what_they_need(page: Page, daemon: FakeDaemon) 
     expect(page).not_to_have_url(re.compile(r"from="))
 
 
+def plot_at_rest(chart: Locator) -> FloatRect:
+    """Where what is drawn lies, once nothing scrolls and nothing comes in above it any more."""
+    plot, found = chart.locator(".u-over"), []
+    while len(found) < 5 or found[-5:] != found[-1:] * 5:
+        chart.page.wait_for_timeout(50)
+        found.append(plot.bounding_box())
+    assert found[-1] is not None
+    return found[-1]
+
+
 def test_dragging_across_the_chart_zooms_and_the_keyboard_too(page: Page, daemon: FakeDaemon) -> None:
     seen(page, daemon)
     chart = page.get_by_role("img", name=re.compile("^Power from"))
-    box = chart.bounding_box()
-    assert box is not None
+    box = plot_at_rest(chart)
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 100, steps=4)
@@ -159,23 +168,12 @@ def test_the_legend_tells_the_newest_value_there_is_and_the_one_under_the_cursor
     # 23:58 in UTC is the next day here.
     expect(legend).to_contain_text("00:58")
     expect(legend).not_to_contain_text("\u2013")
-    box = chart.locator(".u-over").bounding_box()
-    assert box is not None
+    box = plot_at_rest(chart)
     page.mouse.move(box["x"] + box["width"] * 315 / 720, box["y"] + 50)
     expect(legend).to_contain_text("\u2013")
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50)
     expect(legend).to_contain_text("13:00")
     expect(legend).to_contain_text(f"{round(1500 * math.sin(360 / 40))} W")
-
-
-def plot_at_rest(chart: Locator) -> FloatRect:
-    """Where what is drawn lies, once nothing scrolls and nothing comes in above it any more."""
-    plot, found = chart.locator(".u-over"), []
-    while len(found) < 5 or found[-5:] != found[-1:] * 5:
-        chart.page.wait_for_timeout(50)
-        found.append(plot.bounding_box())
-    assert found[-1] is not None
-    return found[-1]
 
 
 def test_shift_and_drag_moves_it_and_keeps_its_width(page: Page, daemon: FakeDaemon) -> None:
