@@ -7,8 +7,10 @@ import * as de from "../src/lib/i18n/de/settings";
 import * as en from "../src/lib/i18n/en/settings";
 import * as nl from "../src/lib/i18n/nl/settings";
 import {
+  agree,
   begun,
   blank,
+  carried,
   changesOf,
   fieldOf,
   freshId,
@@ -220,4 +222,23 @@ test("each field that has help in English has it in the other languages", () => 
   for (const [name, words] of Object.entries(en.settings.fields))
     for (const { settings } of [nl, de])
       expect([name, (settings.fields as Record<string, string[]>)[name]?.length]).toEqual([name, words.length]);
+});
+
+test("what is changed here is carried to a file that others changed", () => {
+  const now = { site: { name: "Home" }, batteries: [{ id: "m1", name: "One" }, { id: "m3" }] };
+  const draft = { site: { name: "House" }, batteries: [{ id: "m1", name: "First" }, { id: "m2" }] };
+  expect(carried(now, ["site", "name"], draft)).toEqual({ ...now, site: { name: "House" } });
+  expect(carried(now, ["batteries", "m1", "name"], draft)["batteries"]).toEqual([{ id: "m1", name: "First" }, { id: "m3" }]);
+  expect(carried(now, ["batteries", "m2"], draft)["batteries"]).toEqual([...now.batteries, { id: "m2" }]);
+  expect(carried(now, ["batteries", "m3"], draft)["batteries"]).toEqual([{ id: "m1", name: "One" }]);
+});
+
+test("two states agree at a path, and in a list only as a whole", () => {
+  const before = { control: { target_w: 0, windows: [{ start: "01:00", strategy: "sell" }] } };
+  const after = { control: { target_w: 50, windows: [{ start: "00:00", strategy: "sell" }] } };
+  expect(agree(before, after, ["control", "target_w"])).toBe(false);
+  expect(agree(before, after, ["control", "windows", 0, "strategy"])).toBe(false);
+  expect(agree(before, { ...after, control: before.control }, ["control", "windows", 0, "strategy"])).toBe(true);
+  expect(agree(before, after, ["batteries", "m2"])).toBe(true);
+  expect(agree(before, { ...after, batteries: [{ id: "m2" }] }, ["batteries", "m2"])).toBe(false);
 });

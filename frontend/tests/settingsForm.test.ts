@@ -19,10 +19,11 @@ function settings(revision: string, charge: Table): Settings {
   };
 }
 
-/** Requests wait until the test answers them. */
-function daemon(): ((body: object, status?: number) => Promise<void>)[] {
+/** Requests wait until the test answers them; what is sent is noted. */
+function daemon(sent: string[] = []): ((body: object, status?: number) => Promise<void>)[] {
   const waiting: ((body: object, status?: number) => Promise<void>)[] = [];
-  vi.stubGlobal("fetch", () => {
+  vi.stubGlobal("fetch", (_url: unknown, init?: RequestInit) => {
+    if (typeof init?.body === "string") sent.push(init.body);
     return new Promise<Response>((resolve) => {
       waiting.push(async (body, status = 200) => {
         resolve(new Response(JSON.stringify(body), { status }));
@@ -59,18 +60,53 @@ test("an answer that comes late does not take the place of a newer one", async (
   expect(form.loaded?.revision).toBe("two");
 });
 
-test("after a conflict nothing is saved, and starting over reads what the file says", async () => {
-  const asked = daemon();
+test("what others changed elsewhere in the file is no conflict: both are kept", async () => {
+  const sent: string[] = [];
+  const asked = daemon(sent);
   const form = new SettingsForm();
   void form.load();
   await asked[0]?.(settings("one", { goal: "full", soc_pct: null }));
   form.set(["control", "charge", "goal"], "soc");
   const saved = form.save();
   await asked[1]?.({ detail: "It was changed meanwhile." }, 409);
+  await asked[2]?.(settings("two", { goal: "full", soc_pct: 80 }));
+  await asked[3]?.({ detail: null, revision: "three" });
+  await asked[4]?.(settings("three", { goal: "soc", soc_pct: 80 }));
+  expect(await saved).toMatchObject({ ok: true });
+  const changes = [{ path: ["control", "charge", "goal"], value: "soc" }];
+  expect(sent.map((body) => JSON.parse(body) as unknown)).toEqual([
+    { changes, revision: "one", dry_run: false },
+    { changes, revision: "two", dry_run: false },
+  ]);
+});
+
+test("a file that can't be written is no conflict, and is asked for once", async () => {
+  const sent: string[] = [];
+  const asked = daemon(sent);
+  const form = new SettingsForm();
+  void form.load();
+  await asked[0]?.(settings("one", { goal: "full", soc_pct: null }));
+  form.set(["control", "charge", "goal"], "soc");
+  const saved = form.save();
+  await asked[1]?.({ detail: "The file can't be written." }, 409);
+  await asked[2]?.(settings("one", { goal: "full", soc_pct: null }));
+  expect(await saved).toMatchObject({ ok: false, note: expect.stringContaining("can't be written") });
+  expect(sent.length).toBe(1);
+});
+
+test("after a conflict nothing is saved, and starting over reads what the file says", async () => {
+  const asked = daemon();
+  const form = new SettingsForm();
+  void form.load();
+  await asked[0]?.(settings("one", { goal: "full", soc_pct: null }));
+  form.set(["control", "charge", "soc_pct"], 50);
+  const saved = form.save();
+  await asked[1]?.({ detail: "It was changed meanwhile." }, 409);
+  await asked[2]?.(settings("two", { goal: "full", soc_pct: 80 }));
   expect(await saved).toMatchObject({ ok: false, note: expect.stringContaining("It was changed meanwhile.") });
   expect(form.outdated).toBe(true);
   void form.startOver();
-  await asked[2]?.(settings("two", { goal: "full", soc_pct: 80 }));
+  await asked[3]?.(settings("two", { goal: "full", soc_pct: 80 }));
   expect([form.outdated, form.changes.length, form.loaded?.revision]).toEqual([false, 0, "two"]);
 });
 

@@ -10,6 +10,7 @@ import pytest
 from fake_daemon import FakeDaemon
 from homes import STRATEGIES, three_phase_home, with_protection, with_strategy
 from playwright.sync_api import Locator, Page, expect
+from ruamel.yaml import YAML
 from settings_route import serve_settings
 
 from phasewise.engine.state import GoalState, InputState, PricesState, QuarterState, SystemState
@@ -184,14 +185,27 @@ def test_settings_of_charge_are_changed_in_place(
 def test_what_was_changed_by_hand_meanwhile_is_not_overwritten(
     view: Page, charging: Locator, file: Path
 ) -> None:
-    file.write_text(FILE.replace("control:", "control:\n  charge: {grid_limit_w: 3000}"))
+    file.write_text(FILE.replace("control:", "control:\n  charge: {follow_up: zero-import}"))
     charging.get_by_label("Then").select_option(label="Standby")
     save(view)
     bar = view.get_by_role("region", name="1 change not saved")
     expect(bar.get_by_role("alert")).to_contain_text("it was changed meanwhile")
     bar.get_by_role("button", name="Discard and load again").click()
+    expect(charging.get_by_label("Then", exact=True)).to_have_value("zero-import")
+    assert "standby" not in file.read_text()
+
+
+def test_what_was_changed_by_hand_elsewhere_meanwhile_is_kept_too(
+    view: Page, charging: Locator, file: Path
+) -> None:
+    """Such as the choice of the strategy itself, which is written while its settings are on the screen."""
+    file.write_text(FILE.replace("control:", "control:\n  charge: {grid_limit_w: 3000}"))
+    charging.get_by_label("Then").select_option(label="Standby")
+    save(view)
+    expect(view.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     expect(charging.get_by_role("textbox", name="Grid power meanwhile")).to_have_value("3000")
-    expect(charging.get_by_label("Then")).to_have_value("charge-pv")
+    charge = YAML(typ="safe").load(file.read_text())["control"]["charge"]
+    assert charge == {"grid_limit_w": 3000, "follow_up": "standby"}
 
 
 def test_a_window_is_added_with_the_keyboard_alone(

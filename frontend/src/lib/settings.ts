@@ -342,6 +342,23 @@ export function withValue(values: Json, path: Path, value: Json): Json {
   return { ...table, [part]: withValue(table[part] ?? null, rest, value) };
 }
 
+/** Values with what a draft of others says at a path, also where that is one battery more or less. */
+export function carried(values: Table, path: Path, draft: Table): Table {
+  const own = valueAt(draft, path);
+  const [section, id] = path;
+  if (section !== "batteries" || typeof id !== "string" || path.length > 2)
+    return withValue(values, path, own ?? null) as Table;
+  const others = (values["batteries"] as Table[]).filter((one) => one["id"] !== id);
+  return { ...values, batteries: own === undefined ? others : [...others, own] };
+}
+
+/** Whether two states of the file say the same at a path. Of a list all of it counts: positions may have moved. */
+export function agree(before: Table, after: Table, path: Path): boolean {
+  const item = path.findIndex((part) => typeof part === "number");
+  const place = item < 0 ? path : path.slice(0, item);
+  return same(valueAt(before, place) ?? null, valueAt(after, place) ?? null);
+}
+
 /** Without positions and battery ids: what a field is called, whichever item it is of. */
 export function nameOf(path: Path): string {
   return path.filter((part, at) => typeof part === "string" && !(at === 1 && path[0] === "batteries")).join(".");

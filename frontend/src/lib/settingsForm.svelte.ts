@@ -3,6 +3,8 @@
 import { get, send } from "./api";
 import { t } from "./i18n";
 import {
+  agree,
+  carried,
   changesOf,
   keyOf,
   lacking,
@@ -72,14 +74,24 @@ export class SettingsForm {
   /** What the file says now, with what was changed here on top of it. */
   async refresh(): Promise<void> {
     const found = await this.#ask();
-    if (found === null || this.busy) return;
+    if (found !== null && !this.busy) this.#onto(found);
+  }
+
+  #onto(found: Settings): void {
     const { loaded, draft } = this;
     const kept = loaded === null ? [] : changesOf(loaded.values, draft, loaded.schema);
     this.loaded = found;
-    this.draft = kept.reduce<Json>(
-      (values, { path }) => withValue(values, path, valueAt(draft, path) ?? null),
-      found.values,
-    ) as Table;
+    this.draft = kept.reduce((values, { path }) => carried(values, path, draft), found.values);
+  }
+
+  /** After a conflict: whether nothing that is changed here was changed there, so that both can be kept. */
+  async #reconciled(): Promise<boolean> {
+    const { loaded, changes } = this;
+    const found = await this.#ask();
+    if (loaded === null || found === null || found.revision === loaded.revision) return false;
+    if (!changes.every(({ path }) => agree(loaded.values, found.values, path))) return false;
+    this.#onto(found);
+    return true;
   }
 
   /** Null where there is no answer, or one to a later question came before it. */
@@ -166,7 +178,8 @@ export class SettingsForm {
   async save(): Promise<{ ok: boolean; note: string }> {
     clearTimeout(this.#timer);
     this.busy = true;
-    const answer = await this.#send(false);
+    let answer = await this.#send(false);
+    if (!answer.ok && answer.status === 409 && (await this.#reconciled())) answer = await this.#send(false);
     this.busy = false;
     if (answer.ok) {
       await this.load();
