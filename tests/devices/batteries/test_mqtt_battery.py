@@ -35,7 +35,7 @@ pytestmark = needs_mosquitto
 CADENCE_S = 0.01
 WAIT_S = 0.4
 WATCHDOG_S = 60.0
-MAX_AGE_S = 0.4
+MAX_AGE_S = 1.5
 NUMBERS = itertools.count()
 
 
