@@ -5,7 +5,6 @@ Written from HomeWizard's API documentation, independently of the driver. The me
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import ssl
@@ -19,6 +18,7 @@ from aiohttp import WSMsgType, web
 
 from phasewise.sim.house import MeterSample
 from phasewise.sim.servers.p1 import Demand, Style, format_telegram
+from phasewise.sim.servers.web_meter import WebMeter
 
 API_VERSION = "2.0.0"
 TOKEN_DIGITS = 32
@@ -59,7 +59,7 @@ class Product(StrEnum):
     """A three-phase meter of HomeWizard's own: no telegram, no timestamp, thousandths of amps."""
 
 
-class HomeWizardServer:
+class HomeWizardServer(WebMeter):
     """One device. `sample_source` gives what is measured now, None for nothing new.
 
     `tls`: the device's certificate; then it speaks the API with a token, else the one without. `utc_s` is the
@@ -79,8 +79,7 @@ class HomeWizardServer:
         host: str = "127.0.0.1",
         seed: int = 1,
     ) -> None:
-        self.host = host
-        self.port = 0
+        super().__init__(cadence_s=cadence_s, host=host, tls=tls)
         self.product = product
         self.style = style
         self.phase_count = phase_count
@@ -89,8 +88,6 @@ class HomeWizardServer:
         self.requests: list[str] = []
         """Every path that was asked for."""
         self._sample_source = sample_source
-        self._tls = tls
-        self._cadence_s = cadence_s
         self._utc_s = utc_s
         self._random = random.Random(seed)
         self._fault = Fault.NONE
@@ -99,9 +96,6 @@ class HomeWizardServer:
         self._telegram = b""
         self._button_s = float("-inf")
         self._measured = asyncio.Condition()
-        self._web: web.Server | None = None
-        self._listener: asyncio.Server | None = None
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def fault(self) -> Fault:
@@ -114,16 +108,6 @@ class HomeWizardServer:
         if self._fault is Fault.DOWN:
             self._hang_up()
 
-    @property
-    def url(self) -> str:
-        """For the `url` of a meter's configuration."""
-        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
-
-    @property
-    def connection_count(self) -> int:
-        """How many connections there are."""
-        return 0 if self._web is None else len(self._web.connections)
-
     def press_button(self) -> None:
         """As a user does, to let somebody have a token."""
         self._button_s = time.monotonic()
@@ -133,50 +117,15 @@ class HomeWizardServer:
         self.token = "".join(self._random.choices("0123456789ABCDEF", k=TOKEN_DIGITS))
         return self.token
 
-    async def start(self) -> None:
-        """Listen, and begin to measure."""
-        self._measure()
-        await self._listen()
-        self._task = asyncio.create_task(self._run())
+    def _is_down(self) -> bool:
+        return self._fault is Fault.DOWN
 
-    async def stop(self) -> None:
-        """Drop all connections and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-        self._hang_up()
-        if self._web is not None:
-            await self._web.shutdown(0.0)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._cadence_s)
-            if self._fault is Fault.DOWN:
-                continue
-            await self._listen()
-            async with self._measured:
-                if self._measure():
-                    self._measured.notify_all()
-
-    async def _listen(self) -> None:
-        if self._listener is None:
-            loop = asyncio.get_running_loop()
-            self._web = self._web or web.Server(self._serve)
-            self._listener = await loop.create_server(self._web, self.host, self.port, ssl=self._tls)
-            self.port = int(self._listener.sockets[0].getsockname()[1])
-
-    def _hang_up(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        for connection in () if self._web is None else self._web.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+    async def _measure_and_tell(self) -> None:
+        async with self._measured:
+            if self._measure():
+                self._measured.notify_all()
 
     def _measure(self) -> bool:
-        """Whether there is something to tell."""
         if self._fault is Fault.REPLAY and self._values:
             return True
         sample = self._sample_source()

@@ -15,6 +15,7 @@ from enum import StrEnum
 from aiohttp import WSMsgType, web
 
 from phasewise.sim.house import MeterSample
+from phasewise.sim.servers.web_meter import WebMeter
 
 DEVICE = "shellypro3em-5c2fafaabbcc"
 TOLD_RATIO, TOLD_W = 0.05, 10.0
@@ -46,7 +47,7 @@ class Fault(StrEnum):
     """The user chose the profile of three single meters."""
 
 
-class ShellyServer:
+class ShellyServer(WebMeter):
     """One device. `sample_source` gives what is measured now, None for nothing new."""
 
     def __init__(
@@ -58,8 +59,7 @@ class ShellyServer:
         host: str = "127.0.0.1",
         seed: int = 1,
     ) -> None:
-        self.host = host
-        self.port = 0
+        super().__init__(cadence_s=cadence_s, host=host)
         self.password = password
         self.phase_count = 3
         """Of those that have a clamp; of the others only the voltage is known."""
@@ -69,15 +69,11 @@ class ShellyServer:
         """Requests that came over WebSockets."""
         self.notifications = 0
         self._sample_source = sample_source
-        self._cadence_s = cadence_s
         self._random = random.Random(seed)
         self._fault = Fault.NONE
         self._status: dict[str, object] = {}
         self._nonce = 0
         self._clients: set[web.WebSocketResponse] = set()
-        self._web: web.Server | None = None
-        self._listener: asyncio.Server | None = None
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def fault(self) -> Fault:
@@ -90,75 +86,31 @@ class ShellyServer:
         if self._fault is Fault.DOWN:
             self._hang_up()
 
-    @property
-    def url(self) -> str:
-        """For the `url` of a meter's configuration."""
-        return f"http://{self.host}:{self.port}"
-
-    @property
-    def connection_count(self) -> int:
-        """How many connections there are."""
-        return 0 if self._web is None else len(self._web.connections)
-
     def forget_nonce(self) -> None:
         """From now on no answer to an earlier challenge is good."""
         self._nonce += 1
 
-    async def start(self) -> None:
-        """Listen, and begin to measure."""
+    def _is_down(self) -> bool:
+        return self._fault is Fault.DOWN
+
+    async def _measure_and_tell(self) -> None:
+        before = self._status
         self._measure()
-        await self._listen()
-        self._task = asyncio.create_task(self._run())
+        if self._fault is Fault.NONE and _is_worth_telling(before, self._status):
+            told = {"ts": 1_700_000_000.0, "em:0": self._status}
+            for client in tuple(self._clients):
+                self.notifications += 1
+                with contextlib.suppress(ConnectionError):
+                    await client.send_json(
+                        {"src": DEVICE, "dst": "client", "method": "NotifyStatus", "params": told}
+                    )
 
-    async def stop(self) -> None:
-        """Drop all connections and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-        self._hang_up()
-        if self._web is not None:
-            await self._web.shutdown(0.0)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._cadence_s)
-            if self._fault is Fault.DOWN:
-                continue
-            await self._listen()
-            before = self._status
-            self._measure()
-            if self._fault is Fault.NONE and _is_worth_telling(before, self._status):
-                told = {"ts": 1_700_000_000.0, "em:0": self._status}
-                for client in tuple(self._clients):
-                    self.notifications += 1
-                    with contextlib.suppress(ConnectionError):
-                        await client.send_json(
-                            {"src": DEVICE, "dst": "client", "method": "NotifyStatus", "params": told}
-                        )
-
-    async def _listen(self) -> None:
-        if self._listener is None:
-            loop = asyncio.get_running_loop()
-            self._web = self._web or web.Server(self._serve)
-            self._listener = await loop.create_server(self._web, self.host, self.port)
-            self.port = int(self._listener.sockets[0].getsockname()[1])
-
-    def _hang_up(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        for connection in () if self._web is None else self._web.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
-
-    def _measure(self) -> None:
+    def _measure(self) -> bool:
         if self._fault is Fault.REPLAY and self._status:
-            return
+            return True
         sample = self._sample_source()
         if sample is None:
-            return
+            return False
         status: dict[str, object] = {"id": 0}
         # Real ones never show the same twice: the voltage of the grid moves by tenths all the time.
         flicker_v = round(self._random.uniform(-0.4, 0.4), 1)
@@ -176,6 +128,7 @@ class ShellyServer:
         status["total_act_power"] = round(sample.total_w, 3)
         status["user_calibrated_phase"] = []
         self._status = status
+        return True
 
     def _em_status(self) -> dict[str, object]:
         status = dict(self._status)
