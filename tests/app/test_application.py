@@ -131,7 +131,7 @@ async def test_an_override_without_sense_changes_nothing(
 async def test_an_input_over_http_stops_the_batteries_until_it_expires(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    async with running(tmp_path, unused_tcp_port) as (app, path, _), httpx.AsyncClient() as client:
+    async with running(tmp_path, unused_tcp_port) as (app, path, _), httpx.AsyncClient(timeout=30) as client:
         url = f"{app.server.url.rstrip('/')}/api/v1/inputs/car"
         assert (await client.put(url, json={"on": True})).status_code == 404
         assert state_of(app).inputs == ()

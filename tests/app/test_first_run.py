@@ -45,7 +45,7 @@ async def served(
 ) -> AsyncIterator[tuple[Served, httpx.AsyncClient, asyncio.Task[bool]]]:
     here = Served(path, host, proxies)
     task = asyncio.create_task(here.first.run())
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}", timeout=30) as client:
         async with asyncio.timeout(10):
             while not any("Open http" in text for text in here.said):  # noqa: ASYNC110 - it says it once
                 await asyncio.sleep(0.01)
@@ -63,7 +63,7 @@ async def test_it_says_where_it_is_and_ends_once_the_file_is_written(tmp_path: P
         assert (await client.get("/api/v1/state")).json()["code"] == "setup"
         answer = await client.post("/api/v1/setup/write", json=FILE)
         assert (answer.status_code, answer.json()["file"]) == (200, str(path))
-        assert await asyncio.wait_for(task, 5) is True
+        assert await asyncio.wait_for(task, 15) is True
         with pytest.raises(httpx.ConnectError):
             await client.get("/health")
     config = load_config(path, PLUGINS.registry())
@@ -75,7 +75,7 @@ async def test_stopped_it_leaves_nothing(tmp_path: Path, number: signal.Signals)
     async with served(tmp_path / "home.yaml") as (_, client, task):
         await client.post("/api/v1/setup/scan", json={"range": "127.0.0.1", "ports": [9]})
         os.kill(os.getpid(), number)
-        assert await asyncio.wait_for(task, 5) is False
+        assert await asyncio.wait_for(task, 15) is False
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,7 +91,7 @@ async def test_beyond_this_machine_it_has_a_token_that_goes_into_the_file(tmp_pa
         assert again.said[0] == f"The access token is in {file}."
         client.headers["Authorization"] = f"Bearer {token}"
         assert (await client.post("/api/v1/setup/write", json=FILE)).status_code == 200
-        assert await asyncio.wait_for(task, 5) is True
+        assert await asyncio.wait_for(task, 15) is True
     config = load_config(path, PLUGINS.registry())
     assert (config.web.host, config.web.token_file) == ("0.0.0.0", file)
 
@@ -125,7 +125,7 @@ async def test_a_proxy_is_trusted_in_set_up_and_in_the_file_that_it_writes(tmp_p
         assert outside.headers["X-Frame-Options"] == "DENY"
         assert "X-Frame-Options" not in inside.headers or inside.headers["X-Frame-Options"] != "DENY"
         assert (await client.post("/api/v1/setup/write", json=FILE, headers=framed)).status_code == 200
-        assert await asyncio.wait_for(task, 5) is True
+        assert await asyncio.wait_for(task, 15) is True
     assert load_config(path, PLUGINS.registry()).web.trusted_proxies == ("127.0.0.1",)
 
 

@@ -58,7 +58,7 @@ async def test_control_goes_on_without_the_disk_and_nothing_is_missed(
         assert any(battery.setpoint_w for battery in state().batteries)
         (tmp_path / "stick").mkdir()
         await until(lambda: "history-not-written" not in alarms())
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", timeout=30) as client:
             params = {"from": "1700000000", "to": before, "points": "10000", "series": "grid.total_w"}
             answer = (await client.get("/api/v1/history", params=params)).json()
             days = (await client.get("/api/v1/energy")).json()["days"]

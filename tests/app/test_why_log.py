@@ -22,7 +22,7 @@ def kinds_of(answer: httpx.Response) -> list[str]:
 
 
 async def get(app: Application, path: str, **params: Any) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=app.server.url) as client:
+    async with httpx.AsyncClient(base_url=app.server.url, timeout=30) as client:
         return await client.get(path, params=params, timeout=30.0)
 
 

@@ -27,7 +27,7 @@ class Demo:
         self.config = Path(re.search(r"configuration=(\S+)", log.read_text())[1])  # type: ignore[index]
 
     def get(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = httpx.get(f"{self.url.rstrip('/')}/api/v1/{path}", timeout=5).json()
+        answer: dict[str, Any] = httpx.get(f"{self.url.rstrip('/')}/api/v1/{path}", timeout=30).json()
         return answer
 
     def state(self) -> dict[str, Any]:

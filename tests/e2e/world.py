@@ -133,7 +133,7 @@ async def world(
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "phasewise.cli", "run", str(config), stdout=output, stderr=output
         )
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         running = World(house, meter, servers, config, port, log, process, loads_w, client)
         try:
             yield running

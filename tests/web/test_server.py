@@ -135,7 +135,7 @@ async def test_the_server_stops_within_a_second_with_open_streams(
             controls.live.close()
         await server.stop()
         assert time.monotonic() - began < STOP_S
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/health")
     await server.stop()
@@ -192,7 +192,7 @@ def test_the_url_can_be_opened_on_this_machine(host: str, url: str) -> None:
 
 
 async def test_what_came_through_an_unknown_proxy_is_not_taken_for_this_machine(server: WebServer) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         assert (await client.get("/health")).status_code == 200
         answer = await client.get("/health", headers={"X-Forwarded-For": "192.168.1.9"})
         assert answer.status_code == 403

@@ -10,19 +10,29 @@ from phasewise.sim.battery import SimBattery
 from phasewise.sim.closed_loop import grid_reading
 from phasewise.sim.house import SimHouse
 
+STEP_S, MOST_STEP_S = 1.0, 2.0
+"""How often a fast clock is looked at in simulated seconds, and how far it goes between two looks at most."""
+
 
 class FastClock:
-    """A clock that runs `speed` times as fast as the event loop's."""
+    """A clock that runs `speed` times as fast as the event loop's, or slower where the computer is too busy.
+
+    A tenth of a second that something else took would be seconds of the simulation: the meter would seem lost
+    and batteries deaf. So this clock stands still then.
+    """
 
     def __init__(self, speed: float, *, utc_s: float) -> None:
         """`utc_s`: the Unix time at which it starts."""
         self.speed = speed
         self._utc_s = utc_s
-        self._started_s = asyncio.get_running_loop().time()
+        self._now_s = 0.0
+        self._seen_s = asyncio.get_running_loop().time()
 
     def now_s(self) -> float:
         """Simulated seconds since the start."""
-        return (asyncio.get_running_loop().time() - self._started_s) * self.speed
+        before_s, self._seen_s = self._seen_s, asyncio.get_running_loop().time()
+        self._now_s += min((self._seen_s - before_s) * self.speed, MOST_STEP_S)
+        return self._now_s
 
     def utc_s(self) -> float:
         """Simulated Unix time."""
@@ -30,7 +40,13 @@ class FastClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait for simulated seconds."""
-        await asyncio.sleep(seconds / self.speed)
+        due_s = self.now_s() + seconds
+        left_s = seconds
+        while True:
+            await asyncio.sleep(min(left_s, STEP_S) / self.speed)
+            left_s = due_s - self.now_s()
+            if left_s <= 0.0:
+                return
 
 
 class NoOptions(DriverOptions):

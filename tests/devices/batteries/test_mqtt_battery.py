@@ -101,7 +101,7 @@ class ObservedBattery(MqttBattery):
             return
         marker = f'{{"mode": "marker", "number": {next(NUMBERS)}}}'
         await self._link.publish("battery/command", marker)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while marker.encode() not in self.device.received:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.001)
             await self.drained()
@@ -279,7 +279,7 @@ async def test_setpoints_as_the_battery_wants_them(
         try:
             with pytest.raises(DeviceUnreachable):
                 await driver.apply(power_w)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 message = await anext(aiter(other.messages))
             assert (message.payload, message.retain) == (sent.encode(), False)
         finally:

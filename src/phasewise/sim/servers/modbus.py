@@ -205,9 +205,11 @@ class ModbusServer:
                 return
             if self._fault is not Fault.SILENT:
                 await asyncio.sleep(self.latency_s)
+            # Before it is sent: on a busy machine the client may have it long before this goes on.
+            earliest_s = loop.time() + _TOLERANCE * self.rules.frame_pause_s
+            if self._fault is not Fault.SILENT:
                 writer.write(self._reply(header, pdu))
                 await writer.drain()
-            earliest_s = loop.time() + _TOLERANCE * self.rules.frame_pause_s
 
     async def _request(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
         """Header (transaction id and unit, or unit alone) and function with its data."""
