@@ -50,6 +50,22 @@ test("what was changed stays when the file is read again", async () => {
   form.discard();
 });
 
+test("in the next view what was changed is still there, and text that was no value is not", async () => {
+  const asked = daemon();
+  const form = new SettingsForm();
+  void form.open();
+  await asked[0]?.(settings("one", { goal: "full", soc_pct: null }));
+  form.set(["control", "charge", "goal"], "soc");
+  form.fault(["control", "charge", "soc_pct"], "This is no number.");
+  void form.open();
+  await asked[1]?.(settings("two", { goal: "full", soc_pct: null }));
+  expect([form.changes.length, form.wrong, form.outdated, form.loaded?.revision]).toEqual([1, false, false, "two"]);
+  void form.open();
+  await asked[2]?.(settings("three", { goal: "energy", soc_pct: null }));
+  expect([form.changes.length, form.outdated, form.loaded?.revision]).toEqual([1, true, "two"]);
+  form.discard();
+});
+
 test("an answer that comes late does not take the place of a newer one", async () => {
   const asked = daemon();
   const form = new SettingsForm();

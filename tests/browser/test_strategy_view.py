@@ -208,6 +208,17 @@ def test_what_was_changed_by_hand_elsewhere_meanwhile_is_kept_too(
     assert charge == {"grid_limit_w": 3000, "follow_up": "standby"}
 
 
+def test_what_was_changed_is_still_there_in_the_settings(view: Page, charging: Locator, file: Path) -> None:
+    charging.get_by_label("Then").select_option(label="Standby")
+    view.get_by_role("link", name="Settings", exact=True).click()
+    expect(view.get_by_role("region", name="1 change not saved")).to_be_visible()
+    view.get_by_role("link", name="Strategy", exact=True).click()
+    expect(charging.get_by_label("Then", exact=True)).to_have_value("standby")
+    save(view)
+    expect(view.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    assert YAML(typ="safe").load(file.read_text())["control"]["charge"] == {"follow_up": "standby"}
+
+
 def test_a_window_is_added_with_the_keyboard_alone(
     view: Page, saved: list[list[dict[str, Any]]], file: Path
 ) -> None:

@@ -71,10 +71,29 @@ export class SettingsForm {
     this.discard();
   }
 
-  /** What the file says now, with what was changed here on top of it. */
+  /** A view begins to show it. What was changed in another view stays; text that is no value went with its control. */
+  async open(): Promise<void> {
+    this.faults = {};
+    await this.again();
+  }
+
+  /** Reads the file again; what was changed here stays. */
+  async again(): Promise<void> {
+    await (this.changes.length > 0 ? this.refresh() : this.load());
+  }
+
+  /** What the file says now, with what was changed here on top of it, unless the same was changed there. */
   async refresh(): Promise<void> {
     const found = await this.#ask();
-    if (found !== null && !this.busy) this.#onto(found);
+    if (found === null || this.busy) return;
+    this.outdated = !this.#agrees(found);
+    if (!this.outdated) this.#onto(found);
+  }
+
+  /** Whether nothing that is changed here was changed there. */
+  #agrees(found: Settings): boolean {
+    const { loaded } = this;
+    return loaded === null || this.changes.every(({ path }) => agree(loaded.values, found.values, path));
   }
 
   #onto(found: Settings): void {
@@ -84,12 +103,10 @@ export class SettingsForm {
     this.draft = kept.reduce((values, { path }) => carried(values, path, draft), found.values);
   }
 
-  /** After a conflict: whether nothing that is changed here was changed there, so that both can be kept. */
+  /** After a conflict: whether both can be kept. */
   async #reconciled(): Promise<boolean> {
-    const { loaded, changes } = this;
     const found = await this.#ask();
-    if (loaded === null || found === null || found.revision === loaded.revision) return false;
-    if (!changes.every(({ path }) => agree(loaded.values, found.values, path))) return false;
+    if (found === null || found.revision === this.loaded?.revision || !this.#agrees(found)) return false;
     this.#onto(found);
     return true;
   }
@@ -226,6 +243,9 @@ export class SettingsForm {
     );
   }
 }
+
+/** One for all views: what was changed in one of them is still there in the next. */
+export const form = new SettingsForm();
 
 function errorsIn(body: unknown): FieldError[] {
   return (body as { errors?: FieldError[] } | null)?.errors ?? [];
