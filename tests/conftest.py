@@ -1,7 +1,11 @@
 """What holds for every test."""
 
+import os
+from collections.abc import Generator
+
 import pytest
 import structlog
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -18,6 +22,25 @@ structlog.configure(
     ]
 )
 """As the daemon has it: where rich is installed, every traceback would cost a good part of a second."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A daemon that a test starts in real time is not slowed by measuring which lines it runs."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """See the marker `simulated`."""
+    measuring = Coverage.current() if item.get_closest_marker("simulated") else None
+    if measuring is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

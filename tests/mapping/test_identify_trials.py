@@ -2,7 +2,11 @@
 
 from collections import Counter
 
+import pytest
+
 from phasewise.sim.identify_trials import trial
+
+pytestmark = pytest.mark.simulated
 
 TRIALS = range(40)
 

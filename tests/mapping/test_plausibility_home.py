@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.simulated
+
 TOOL = Path(__file__).parents[2] / "tools" / "plausibility_year.py"
 
 

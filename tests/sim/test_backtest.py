@@ -31,6 +31,8 @@ from phasewise.sim.backtest.run import Course, Stage, horizons
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
 from plan_kit import Instance, highs_cost_eur
 
+pytestmark = pytest.mark.simulated
+
 ZONE = ZoneInfo("Europe/Amsterdam")
 REAL = Path(__file__).parents[3] / "shared" / "data" / "prices" / "NL_DA_2024.csv"
 STORE = Storage(1000.0, 1000.0, 11_000.0, 5000.0, 4000.0, 0.9, 0.95)

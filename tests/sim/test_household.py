@@ -8,6 +8,8 @@ import pytest
 from phasewise.sim.household import APPLIANCES, DAY_S, EVS, Household
 from phasewise.sim.household_figures import figures
 
+pytestmark = pytest.mark.simulated
+
 DAY_TICKS = 86_400
 
 

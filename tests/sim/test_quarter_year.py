@@ -8,6 +8,8 @@ from scipy.optimize import linprog  # type: ignore[import-untyped]  # scipy has 
 from phasewise.sim.household import Household
 from phasewise.sim.quarter_year import POWER_W, STEP_S, STEPS, excess_pct, least_w, months
 
+pytestmark = pytest.mark.simulated
+
 GOAL_PCT = 3.0
 LOADS = st.lists(st.floats(-4000.0, 12000.0), min_size=STEPS, max_size=STEPS)
 

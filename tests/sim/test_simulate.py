@@ -18,6 +18,8 @@ from phasewise.sim.run import ControllerName, run
 from phasewise.sim.scenario import Loaded, load_packaged
 from phasewise.sim.simulate import open_scenario, simulate
 
+pytestmark = pytest.mark.simulated
+
 STRATEGIES: dict[str, Strategy] = {"self-consumption": SelfConsumption()}
 DATA = Path(__file__).parents[3] / "shared" / "data" / "household"
 CONFIG = """\

@@ -5,7 +5,11 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from phasewise.explain.events import kind_of
+
+pytestmark = pytest.mark.simulated
 
 
 def tool() -> ModuleType:

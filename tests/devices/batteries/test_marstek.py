@@ -25,7 +25,7 @@ from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.servers.marstek import ANTI_FEED, MANUAL, TRADE, MarstekServer
 from phasewise.sim.servers.modbus import Fault, LineRules
 
-FAST = LineTiming(frame_pause_s=0.001, reply_timeout_s=0.25, reopen_wait_s=0.02, settle_s=0.002)
+FAST = LineTiming(frame_pause_s=0.001, reply_timeout_s=0.7, reopen_wait_s=0.02, settle_s=0.002)
 # Waits this short can't be judged from the other end of the line: that is left to the test in real time.
 FAST_ETHERNET = LineRules(single_connection=True, frame_pause_s=0.0)
 FAST_BRIDGE = LineRules(single_connection=False, frame_pause_s=0.0)

@@ -27,7 +27,7 @@ from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.servers.marstek_udp import Fault, MarstekUdpServer
 
 FAST = DatagramTiming(
-    pause_s=0.002, reply_timeout_s=0.15, resend_s=9.0, hasty_pause_s=0.001, hasty_timeout_s=0.15
+    pause_s=0.002, reply_timeout_s=0.6, resend_s=9.0, hasty_pause_s=0.001, hasty_timeout_s=0.6
 )
 CAPACITY_WH = 5120.0
 

@@ -28,7 +28,7 @@ from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.modbus import Fault, LineRules
 
-QUICK = LineTiming(frame_pause_s=0.0, reply_timeout_s=0.2)
+QUICK = LineTiming(frame_pause_s=0.0, reply_timeout_s=0.8)
 LENIENT = LineRules(single_connection=False, frame_pause_s=0.0)
 
 

@@ -17,7 +17,7 @@ from phasewise.devices.batteries.zendure import ZendureBattery, ZendureOptions
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.servers.zendure import Fault, ZendureServer
 
-FAST_TIMEOUT_S = 0.25
+FAST_TIMEOUT_S = 0.7
 AS_DELIVERED = {"acMode": 2, "inputLimit": 0, "outputLimit": 0, "smartMode": 0}
 
 
