@@ -39,7 +39,7 @@ WHOLE_FILE = {
     "a: *x\n": "home.yaml:1: '*' refers to an anchor that does not exist; put a plain text in quotes (column 4)",
     "a: 1\n---\nb: 2\n": "home.yaml:2: there is a second document ('---'); one file is one document (column 1)",
     "a: 1\nb: \x01\n": "home.yaml:2: there is a control character here (code 0x01); remove it",
-    "[" * 3000: "home.yaml:1: the file is nested too deeply",
+    "[" * 1000: "home.yaml:1: the file is nested too deeply",
 }  # fmt: skip
 
 

@@ -211,6 +211,9 @@ class BatteryContract:
             told.append(power_w)
             assert bench.held_w[-1] == power_w
             await asyncio.sleep(rng.uniform(0.0, 0.02))
+        async with asyncio.timeout(RECOVERY_S):
+            while bench.setpoint_shows and not seen:  # noqa: ASYNC110 - on a busy machine readings are few
+                await asyncio.sleep(0.01)
         reading = False
         await task
         assert bench.held_w[-1] == told[-1]
