@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -43,6 +44,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         measuring.start()
 
 
+IN_REAL_TIME = {"app", "browser", "devices", "discovery", "e2e", "integrations", "setup", "web"}
+"""Folders of tests on real sockets, processes and browsers, which a machine that stands still can fail."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in real time come first: they mostly wait, and others can be run meanwhile."""
+    """Tests in real time have a second try, which the summary tells (decision 12). Those of whole programs
+    come first: they mostly wait, and others can be run meanwhile.
+    """
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in IN_REAL_TIME:
+            item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
