@@ -405,17 +405,17 @@ def ready(decision: Decision) -> list[bool]:
 
 def test_a_battery_that_worked_is_kept_ready_for_the_idle_minutes() -> None:
     house = House(load_w=0.0)
-    assert True not in ready(house.run(20))
+    assert not any(ready(house.run(20)))
     house.load_w = 600.0
     house.run(30)
     house.load_w = 0.0
     house.run(30)
     worked = [any(b.batteries[i].setpoint_w for b in house.history) for i in range(len(house.batteries))]
     assert setpoints(house.history[-1]) == [0.0] * len(worked)
-    assert True in worked
+    assert any(worked)
     assert ready(house.history[-1]) == worked
-    assert True in ready(house.run(240))
-    assert True not in ready(house.run(60))
+    assert any(ready(house.run(240)))
+    assert not any(ready(house.run(60)))
 
 
 def test_what_is_stopped_is_not_kept_ready() -> None:
@@ -424,7 +424,7 @@ def test_what_is_stopped_is_not_kept_ready() -> None:
     house.select("full-stop")
     decision = house.run(2)
     assert setpoints(decision) == [0.0] * len(house.batteries)
-    assert True not in ready(decision)
+    assert not any(ready(decision))
 
 
 def test_without_idle_minutes_nothing_is_kept_ready() -> None:
