@@ -56,7 +56,7 @@ class Ward:
             self.health = judge(self.health, self.settings, self.shown, self.now_s)
 
     def alarm_codes(self) -> set[AlarmCode]:
-        return {alarm.code for alarm in alarms(self.health, self.shown, self.now_s)}
+        return {alarm.code for alarm in alarms([self.health], [self.shown], self.now_s)}
 
 
 @pytest.mark.parametrize("dead_time_s", [0.3, 1.5, 4.0])
@@ -118,7 +118,7 @@ def test_a_battery_that_was_never_told_anything_is_not_judged() -> None:
         shown = seen("m1", -1500.0, time_s=float(second), readback_w=-1500.0)
         health = judge(health, SETTINGS, shown, float(second))
         assert not health.wake
-        assert alarms(health, shown, float(second)) == []
+        assert alarms([health], [shown], float(second)) == []
 
 
 def test_a_battery_that_goes_on_after_being_told_0_w_is_noticed() -> None:
@@ -293,5 +293,5 @@ def test_a_battery_in_a_state_of_its_own_is_not_called_deaf() -> None:
     for second in range(2, 60, 2):
         shown = seen("m1", 0.0, time_s=float(second), controllable=False, state="update")
         health = judge(health, SETTINGS, shown, float(second))
-    (alarm,) = alarms(health, shown, 60.0)
+    (alarm,) = alarms([health], [shown], 60.0)
     assert (alarm.code, alarm.detail) == (AlarmCode.BATTERY_NOT_CONTROLLABLE, "update")

@@ -33,7 +33,8 @@ def exact(
     split: Split = Split.PRIORITY,
 ) -> Shares:
     """The split, not rounded to what units can be set to."""
-    room, ground = _filled(wanted_w, units, Preference(orders, split), limits)
+    ground = ground_of(units, orders, limits)
+    room = _filled(wanted_w, units, ground, Preference(orders, split))
     return Shares(room.powers_w, ground.relief_w)
 
 
@@ -48,18 +49,26 @@ def goal(
 
     It adds up as near to `wanted_w` as the boxes allow. `before_w`: the setpoints in force.
     """
-    room, ground = _filled(wanted_w, units, preference, limits)
+    return goal_above(ground_of(units, preference.orders, limits), wanted_w, units, preference, before_w)
+
+
+def goal_above(
+    ground: Ground,
+    wanted_w: float,
+    units: Sequence[Unit],
+    preference: Preference,
+    before_w: Sequence[float] = (),
+) -> list[float]:
+    """The same, where the ground is known already."""
+    room = _filled(wanted_w, units, ground, preference)
     return settle(room, preference.orders.of(up=wanted_w >= sum(ground.powers_w)), before_w)
 
 
-def _filled(
-    wanted_w: float, units: Sequence[Unit], preference: Preference, limits: Limits | None
-) -> tuple[Room, Ground]:
-    ground = ground_of(units, preference.orders, limits)
+def _filled(wanted_w: float, units: Sequence[Unit], ground: Ground, preference: Preference) -> Room:
     rest_w = wanted_w - sum(ground.powers_w)
     room = one_way(units, ground, up=rest_w > 0)
     fill(room, rest_w, preference)
-    return room, ground
+    return room
 
 
 def one_way(units: Sequence[Unit], ground: Ground, *, up: bool) -> Room:

@@ -53,6 +53,8 @@ def wish(
 
 def remarks(intent: Intent) -> tuple[Alarm, ...]:
     """What a person should know of how the wish came about."""
+    if not intent.notes:
+        return ()
     return tuple([Alarm(_SAYS[note], Severity.WARNING) for note in intent.notes if note in _SAYS])
 
 

@@ -76,4 +76,4 @@ def _balanced_by(snapshot: Snapshot, memory: PreferMemory) -> PreferMemory:
             found[seen.id] = before_pct
         elif now_pct is not None:
             found[seen.id] = now_pct
-    return memory if found == memory.socs_pct else replace(memory, socs_pct=found)
+    return memory if found == before else replace(memory, socs_pct=found)

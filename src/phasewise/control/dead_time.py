@@ -50,7 +50,7 @@ def watch(track: Track, command: TimedPower) -> Track:
 def _goes_on(run: tuple[TimedPower, ...], power_w: float) -> bool:
     """Whether a command goes the way of the run, or back by less than a reading could show."""
     way = 1.0 if run[-1].power_w >= run[0].power_w else -1.0
-    farthest_w = max((command.power_w - run[0].power_w) * way for command in run)
+    farthest_w = max([(command.power_w - run[0].power_w) * way for command in run])
     return (power_w - run[0].power_w) * way >= farthest_w - TOLERANCE_W
 
 
@@ -88,9 +88,10 @@ def _bounds(run: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, fl
 
 
 def _together(seen: tuple[tuple[float, float], ...]) -> tuple[float, float]:
-    lo_s, hi_s = max(lo for lo, _ in seen), min(hi for _, hi in seen)
+    los_s, his_s = [lo_s for lo_s, _ in seen], [hi_s for _, hi_s in seen]
+    lo_s, hi_s = max(los_s), min(his_s)
     if lo_s > hi_s:
-        lo_s, hi_s = min(lo for lo, _ in seen), max(hi for _, hi in seen)
+        lo_s, hi_s = min(los_s), max(his_s)
     middle_s = (lo_s + hi_s) / 2.0
     lo_s, hi_s = min(lo_s, middle_s - NARROWEST_S / 2.0), max(hi_s, middle_s + NARROWEST_S / 2.0)
     return max(lo_s, DEAD_TIME_MIN_S), min(hi_s, DEAD_TIME_MAX_S)

@@ -158,15 +158,13 @@ def _estimate(snapshot: Snapshot, memory: Memory) -> tuple[Load | None, Estimate
 
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     """What is to be thought of each battery; one that was found out is known by its reading from now on."""
-    healths = [
-        health_of.judge(health, battery, seen, snapshot.time_s, memory.estimate.load_w)
-        for health, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True)
-    ]
-    found_out = [
-        h.id
-        for was, h in zip(memory.health, healths, strict=True)
-        if h is not was and health_of.lost_trust(was, h)
-    ]
+    now_s, load_w = snapshot.time_s, memory.estimate.load_w
+    healths, found_out = [], []
+    for before, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True):
+        health = health_of.judge(before, battery, seen, now_s, load_w)
+        healths.append(health)
+        if health is not before and health_of.lost_trust(before, health):
+            found_out.append(health.id)
     memory = replace(memory, health=tuple(healths))
     if not found_out:
         return memory
@@ -360,12 +358,13 @@ def _tell(
     snapshot: Snapshot,
 ) -> tuple[BatteryDecision, ...]:
     told = []
-    usual = Command.NONE if idle is ReasonCode.STARTING else Command.SET
+    set_it = Command.SET
+    usual = Command.NONE if idle is ReasonCode.STARTING else set_it
     for u, health, target_w, why in zip(units, healths, split.powers_w, split.reasons, strict=True):
         command = usual
         if not u.commandable:
             command = Command.NONE
-        elif health.wake and usual is not Command.NONE:
+        elif health.wake and usual is set_it:
             command = Command.WAKE
         can_lo_w, can_hi_w = (u.can_lo_w, u.can_hi_w) if idle is None else (0.0, 0.0)
         # One that is stopped, or out of it altogether, is not to be ready for anything.
@@ -382,8 +381,7 @@ def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory
         detail = f"nothing new for more than {after_s:.0f} s"
         facts = (Fact(FactCode.SILENT_S, after_s),)
         found.append(Alarm(AlarmCode.METER_LOST, Severity.ALARM, "meter", detail, facts))
-    for health, seen in zip(healths, snapshot.batteries, strict=True):
-        found += health_of.alarms(health, seen, snapshot.time_s)
+    found += health_of.alarms(healths, snapshot.batteries, snapshot.time_s)
     return tuple(found)
 
 
@@ -402,14 +400,7 @@ def _remember(
         memory,
         fresh_samples=0 if lost else memory.fresh_samples,
         estimate=forget_load(estimated) if lost else estimated,
-        health=tuple(
-            [
-                health_of.note_command(health, told[health.id], now_s, estimated.load_w)
-                if health.id in told
-                else health
-                for health in memory.health
-            ]
-        ),
+        health=health_of.note_commands(memory.health, told, now_s, estimated.load_w),
         setpoints_w=tuple([b.setpoint_w for b in decision.batteries]),
         executing=decision.executing,
     )

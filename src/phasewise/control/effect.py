@@ -44,10 +44,10 @@ def watch(
 
 def _is_quiet(views: tuple[PhaseView, ...], memory: ProtectionMemory, now_s: float) -> bool:
     """Whether no phase is over, was a moment ago, or rests."""
-    for seen, phase in zip(views, memory.phases, strict=True):
-        if phase.over_s is not None or phase.vain_until_s > now_s or _is_over(seen):
+    for phase in memory.phases:
+        if phase.over_s is not None or phase.vain_until_s > now_s:
             return False
-    return True
+    return not any(map(_is_over, views))
 
 
 def _is_over(seen: PhaseView) -> bool:

@@ -85,9 +85,10 @@ def estimate(
     `usable[i]` says whether battery i can be told apart from the load: reached, and with a reading.
     Returns None for the load while there is no meter reading.
     """
-    if snapshot.grid is None:
+    grid = snapshot.grid
+    if grid is None:
         return None, memory
-    at_s = snapshot.grid.sampled_s
+    at_s = grid.sampled_s
     known = {track.id: track for track in memory.tracks}
     lo_w = hi_w = 0.0
     tracks = []
@@ -98,28 +99,22 @@ def estimate(
             continue
         track = _followed(known.get(battery.id), battery, at_s)
         track_lo_w, track_hi_w = track.lo_w, track.hi_w
-        if at_rest(track):
-            power = BatteryPower(track_lo_w, track_hi_w, track.read_w, track_lo_w, track_hi_w)
-        else:
+        now_lo_w, now_hi_w = track_lo_w, track_hi_w
+        if not at_rest(track):
             # How old a sample is, is only roughly known; it is not younger than its arrival.
-            now_lo_w, now_hi_w = _reach(track, snapshot.grid.received_s)
-            power = BatteryPower(
-                track_lo_w if track_lo_w < now_lo_w else now_lo_w,
-                track_hi_w if track_hi_w > now_hi_w else now_hi_w,
-                track.read_w,
-                now_lo_w,
-                now_hi_w,
-            )
-        lo_w += power.lo_w
-        hi_w += power.hi_w
-        powers.append(power)
+            now_lo_w, now_hi_w = _reach(track, grid.received_s)
+            track_lo_w = track_lo_w if track_lo_w < now_lo_w else now_lo_w
+            track_hi_w = track_hi_w if track_hi_w > now_hi_w else now_hi_w
+        lo_w += track_lo_w
+        hi_w += track_hi_w
+        powers.append(BatteryPower(track_lo_w, track_hi_w, track.read_w, now_lo_w, now_hi_w))
         tracks.append(track)
-    load_lo_w, load_hi_w = snapshot.grid.total_power_w - hi_w, snapshot.grid.total_power_w - lo_w
+    load_lo_w, load_hi_w = grid.total_power_w - hi_w, grid.total_power_w - lo_w
     slope_w_s = _slope_w_s(memory.history)
     if memory.load_w is None:
         # After a loss of the meter the batteries have had time to stop: their readings know better
         # than the middle of the interval.
-        load_w = snapshot.grid.total_power_w - sum([track.read_w for track in tracks])
+        load_w = grid.total_power_w - sum([track.read_w for track in tracks])
     elif memory.history and at_s > memory.history[-1].time_s:
         load_w = memory.load_w + slope_w_s * (at_s - memory.history[-1].time_s)
     else:
@@ -177,19 +172,16 @@ def forget_batteries(memory: EstimateMemory, ids: Collection[str]) -> EstimateMe
 
 def note_commands(memory: EstimateMemory, setpoints_w: dict[str, float], now_s: float) -> EstimateMemory:
     """Remember what each battery was told now."""
-    told = [
-        track.id in setpoints_w and setpoints_w[track.id] != track.commands[-1].power_w
-        for track in memory.tracks
-    ]
-    if True not in told:
-        return memory
-    tracks = tuple(
-        [
-            _told(track, TimedPower(now_s, setpoints_w[track.id])) if is_new else track
-            for track, is_new in zip(memory.tracks, told, strict=True)
-        ]
-    )
-    return replace(memory, tracks=tracks)
+    tracks, is_new = [], False
+    for track in memory.tracks:
+        before_w = track.commands[-1].power_w
+        setpoint_w = setpoints_w.get(track.id, before_w)
+        if setpoint_w != before_w:
+            tracks.append(_told(track, TimedPower(now_s, setpoint_w)))
+            is_new = True
+        else:
+            tracks.append(track)
+    return replace(memory, tracks=tuple(tracks)) if is_new else memory
 
 
 def _told(track: Track, command: TimedPower) -> Track:
@@ -216,24 +208,24 @@ def _followed(track: Track | None, battery: BatterySnapshot, at_s: float) -> Tra
             read_s=time_s,
             read_w=power_w,
         )
+    rests = at_rest(track)
+    to_s = at_s if at_s > track.at_s else track.at_s
     if time_s > track.read_s:
-        if not track.pending and at_rest(track) and abs(power_w - track.lo_w) <= TELEMETRY_TOLERANCE_W:
+        if rests and not track.pending and abs(power_w - track.lo_w) <= TELEMETRY_TOLERANCE_W:
             # Most readings say that nothing has changed.
-            return replace(
-                track, at_s=at_s if at_s > track.at_s else track.at_s, read_s=time_s, read_w=power_w
-            )
+            return replace(track, at_s=to_s, read_s=time_s, read_w=power_w)
         pending = (*track.pending[1 - PENDING_AT_MOST :], TimedPower(time_s, power_w))
         track = replace(track, pending=pending, read_s=time_s, read_w=power_w)
-    return advance(track, at_s)
-
-
-def advance(track: Track, to_s: float) -> Track:
-    """The track as of `to_s`, with all readings up to then used."""
-    if at_rest(track):
+    if rests:
         if track.pending:
             track = _without_what_is_known(track)
         if not track.pending:
-            return replace(track, at_s=to_s) if to_s > track.at_s else track
+            return replace(track, at_s=to_s)
+    return _advance(track, at_s)
+
+
+def _advance(track: Track, to_s: float) -> Track:
+    """The track as of `to_s`, with all readings up to then used."""
     for reading in track.pending:
         if reading.time_s > to_s:
             break
@@ -269,23 +261,21 @@ def _reach(track: Track, to_s: float) -> tuple[float, float]:
     at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
     while at_s < to_s:
         until_s, low_w, high_w = _targets(track, at_s, to_s)
-        most_w, least_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
-        hi_w = _toward(hi_w, high_w, most_w, least_w)
-        lo_w = -_toward(-lo_w, -low_w, most_w, least_w)
+        fast_w, slow_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
+        # An edge goes out as fast as it may and comes in as slowly, and stops where it heads for.
+        if hi_w < high_w:
+            hi_w = hi_w + fast_w if hi_w + fast_w < high_w else high_w
+        else:
+            hi_w = hi_w - slow_w if hi_w - slow_w > high_w else high_w
+        if lo_w > low_w:
+            lo_w = lo_w - fast_w if lo_w - fast_w > low_w else low_w
+        else:
+            lo_w = lo_w + slow_w if lo_w + slow_w < low_w else low_w
         at_s = until_s
     return lo_w, hi_w
 
 
-# The comparisons below are written out: `min` and `max` would be half of a decision's time.
-
-
-def _toward(value_w: float, target_w: float, most_up_w: float, least_down_w: float) -> float:
-    """Upper edge of an interval whose inside heads for at most `target_w`: up fast, down slowly."""
-    if value_w < target_w:
-        up_w = value_w + most_up_w
-        return up_w if up_w < target_w else target_w
-    down_w = value_w - least_down_w
-    return down_w if down_w > target_w else target_w
+# Comparisons are written out, here and below: `min` and `max` would be half of a decision's time.
 
 
 def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, float]:
@@ -293,6 +283,8 @@ def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, floa
     commands, dead_lo_s, dead_hi_s = track.commands, track.dead_lo_s, track.dead_hi_s
     until_s = to_s
     low_w = high_w = commands[0].power_w
+    if len(commands) == 1:
+        return until_s, low_w, high_w
     for newer in commands[1:]:
         ends_s, begins_s = newer.time_s + dead_hi_s, newer.time_s + dead_lo_s
         if ends_s <= at_s:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from phasewise.control.limits import Unit
 from phasewise.control.order import Orders
-from phasewise.control.room import NOTHING_W, THIRD, Limits, Room
+from phasewise.control.room import NOTHING_W, THIRD, Limits, Room, places_of
 
 
 class Ground(Struct, frozen=True):
@@ -29,13 +29,15 @@ def ground_of(units: Sequence[Unit], orders: Orders, limits: Limits | None) -> G
     base_w = [unit.lo_w if unit.lo_w > 0.0 else (unit.hi_w if unit.hi_w < 0.0 else 0.0) for unit in units]
     if limits is None:
         return Ground(base_w, [0.0] * len(units), Room(units, base_w, base_w, base_w, None))
-    powers_w = [
-        min(max(unit.at_w, unit.can_lo_w), unit.can_hi_w) if limits.confines(unit) else rest_w
-        for unit, rest_w in zip(units, base_w, strict=True)
-    ]
-    own_lo_w = [u.can_lo_w if u.can_lo_w < w else w for u, w in zip(units, powers_w, strict=True)]
-    own_hi_w = [u.can_hi_w if u.can_hi_w > w else w for u, w in zip(units, powers_w, strict=True)]
-    room = Room(units, powers_w, own_lo_w, own_hi_w, limits)
+    places = places_of(tuple([unit.phase for unit in units]), limits.worst_case)
+    powers_w = list(base_w)
+    for index in places.confined:
+        powers_w[index] = min(max(units[index].at_w, units[index].can_lo_w), units[index].can_hi_w)
+    own_lo_w, own_hi_w = [], []
+    for unit, power_w in zip(units, powers_w, strict=True):
+        own_lo_w.append(unit.can_lo_w if unit.can_lo_w < power_w else power_w)
+        own_hi_w.append(unit.can_hi_w if unit.can_hi_w > power_w else power_w)
+    room = Room(units, powers_w, own_lo_w, own_hi_w, limits, places)
     relief_w = [0.0] * len(units)
     if not room.inside:
         before_w = list(powers_w)
@@ -109,10 +111,9 @@ def _relieve_with_three(room: Room, limits: Limits, orders: Orders) -> None:
 
 def _go_home(room: Room, base_w: Sequence[float], orders: Orders) -> None:
     """Bring confined units from what they do to where they belong, as far as is safe on every phase."""
-    for up in (False, True):
-        going = [
-            i for i in room.confined if (base_w[i] > room.powers_w[i] if up else base_w[i] < room.powers_w[i])
-        ]
+    falling = [i for i in room.confined if base_w[i] < room.powers_w[i]]
+    rising = [i for i in room.confined if base_w[i] > room.powers_w[i]]
+    for up, going in ((False, falling), (True, rising)):
         if not going:
             continue
         left_w = min(room.all_left_w(up=up))

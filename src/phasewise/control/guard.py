@@ -16,12 +16,14 @@ from phasewise.control.ground import ground_of
 from phasewise.control.limits import Unit
 from phasewise.control.order import Orders
 from phasewise.control.protection import (
+    FRESH,
     LOST_STEP,
     LOST_STEP_W,
-    ON,
     SHARES,
+    UNASSIGNED,
     PhaseBox,
     PhaseView,
+    feeding,
     forgotten,
     is_active,
     look,
@@ -35,7 +37,6 @@ from phasewise.control.steer import Steered
 from phasewise.model import (
     Alarm,
     AlarmCode,
-    Assignment,
     Fact,
     FactCode,
     Freshness,
@@ -57,6 +58,7 @@ ROUND_W = 100.0
 ROUND_PCT = 10.0
 """An alarm is to be read, not to change with every sample."""
 RELIEF_LEAST_W = 0.5
+NOT_KNOWN = (Freshness.LOST, Freshness.ABSENT)
 
 
 class Guard(Struct, frozen=True):
@@ -133,13 +135,13 @@ def narrowed(
     changed = list(units)
     if limits.worst_case:
         for index, unit in enumerate(units):
-            if unit.phase is Assignment.UNASSIGNED and unit.commandable:
+            if unit.phase is UNASSIGNED and unit.commandable:
                 changed[index] = replace(unit, at_w=guarded.confined_w[index])
         for seen in guarded.views:
             if seen.box is not None and not seen.box.lo_w <= 0.0 <= seen.box.hi_w:
                 _take_back(changed, seen, seen.box, limits)
     for seen in guarded.views:
-        if seen.freshness is Freshness.FRESH:
+        if seen.freshness is FRESH:
             continue
         for index, unit in enumerate(changed):
             if touches(unit.phase, seen.phase) or limits.confines(unit):
@@ -179,7 +181,7 @@ def without_compensation(wanted_w: float, units: Sequence[Unit], guarded: Guard,
     A battery that is not on the phase it is said to be on relieves nothing, and others that made up for it
     could be the ones that are on the overloaded phase.
     """
-    if not any(seen.in_vain for seen in guarded.views):
+    if True not in [seen.in_vain for seen in guarded.views]:
         return wanted_w
     relief_w = sum(ground_of(units, orders, guarded.limits).relief_w)
     if relief_w * wanted_w > 0.0:
@@ -227,7 +229,7 @@ def outcome(
         ordinal = seen.phase.ordinal
         of_phase = _decided(seen, sums_w[ordinal], binding=binding[ordinal])
         decided.append(of_phase)
-        if seen.freshness in (Freshness.LOST, Freshness.ABSENT):
+        if seen.freshness in NOT_KNOWN:
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
         elif of_phase.missing_w and abs(of_phase.missing_w) > MISSING_W:
             alarms.append(_overload(of_phase, settings))
@@ -271,11 +273,10 @@ def _binding(
 
 def _sums_w(settings: Settings, powers_w: Sequence[float]) -> list[float]:
     """What the batteries assigned to each phase do together on it."""
-    sums_w = [0.0, 0.0, 0.0]
-    for battery, power_w in zip(settings.batteries, powers_w, strict=True):
-        for p, share in ON[battery.phase]:
-            sums_w[p] += share * power_w
-    return sums_w
+    return [
+        sum([share * powers_w[index] for index, share in members])
+        for members in feeding(tuple([battery.phase for battery in settings.batteries]))
+    ]
 
 
 def _decided(seen: PhaseView, sum_w: float, *, binding: bool) -> PhaseDecision:

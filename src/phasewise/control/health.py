@@ -1,5 +1,7 @@
 """Does each battery do what it is told? Judged from commanded against delivered power, reading by reading."""
 
+from collections.abc import Mapping, Sequence
+
 from msgspec.structs import replace
 
 from phasewise.control.dead_time import DEAD_TIME_MAX_S, RAMP_MIN_W_S
@@ -161,13 +163,27 @@ def lost_trust(before: HealthMemory, after: HealthMemory) -> bool:
     return (
         after.stopped > before.stopped
         or after.excluded_until_s > before.excluded_until_s
-        or _lower(before.cap_charge_w, after.cap_charge_w)
-        or _lower(before.cap_discharge_w, after.cap_discharge_w)
+        or (after.cap_charge_w is not None and _lower(before.cap_charge_w, after.cap_charge_w))
+        or (after.cap_discharge_w is not None and _lower(before.cap_discharge_w, after.cap_discharge_w))
     )
 
 
-def _lower(before_w: float | None, after_w: float | None) -> bool:
-    return after_w is not None and (before_w is None or after_w < before_w)
+def _lower(before_w: float | None, after_w: float) -> bool:
+    return before_w is None or after_w < before_w
+
+
+def note_commands(
+    healths: Sequence[HealthMemory], told: Mapping[str, float], now_s: float, load_w: float | None = None
+) -> tuple[HealthMemory, ...]:
+    """Remember what was told now: a setpoint per battery that was told one, by its id."""
+    found = []
+    for health in healths:
+        setpoint_w = told.get(health.id)
+        is_old = setpoint_w == health.commanded_w and not health.wake
+        found.append(
+            health if setpoint_w is None or is_old else note_command(health, setpoint_w, now_s, load_w)
+        )
+    return tuple(found)
 
 
 def note_command(
@@ -196,17 +212,21 @@ def is_ready(health: HealthMemory, idle_s: float, now_s: float) -> bool:
     return now_s - health.rested_s < idle_s
 
 
-def alarms(health: HealthMemory, battery: BatterySnapshot, now_s: float) -> list[Alarm]:
-    """What a person should know of this battery."""
+def alarms(
+    healths: Sequence[HealthMemory], batteries: Sequence[BatterySnapshot], now_s: float
+) -> list[Alarm]:
+    """What a person should know of the batteries, in the same order."""
     found: list[Alarm] = []
-    if health.stopped:
-        found.append(Alarm(AlarmCode.BATTERY_WRONG_DIRECTION, Severity.ALARM, battery.id))
-    if now_s < health.excluded_until_s:
-        found.append(Alarm(AlarmCode.BATTERY_NOT_RESPONDING, Severity.WARNING, battery.id))
-    if health.lost_setpoints >= LOST_SETPOINTS_ALARM:
-        found.append(Alarm(AlarmCode.BATTERY_FOREIGN_WRITER, Severity.WARNING, battery.id))
-    if battery.reachable and battery.reading is not None and not battery.reading.controllable:
-        found.append(
-            Alarm(AlarmCode.BATTERY_NOT_CONTROLLABLE, Severity.WARNING, battery.id, battery.reading.state)
-        )
+    for health, battery in zip(healths, batteries, strict=True):
+        if health.stopped:
+            found.append(Alarm(AlarmCode.BATTERY_WRONG_DIRECTION, Severity.ALARM, battery.id))
+        if now_s < health.excluded_until_s:
+            found.append(Alarm(AlarmCode.BATTERY_NOT_RESPONDING, Severity.WARNING, battery.id))
+        if health.lost_setpoints >= LOST_SETPOINTS_ALARM:
+            found.append(Alarm(AlarmCode.BATTERY_FOREIGN_WRITER, Severity.WARNING, battery.id))
+        reading = battery.reading
+        if reading is not None and not reading.controllable and battery.reachable:
+            found.append(
+                Alarm(AlarmCode.BATTERY_NOT_CONTROLLABLE, Severity.WARNING, battery.id, reading.state)
+            )
     return found

@@ -82,42 +82,64 @@ def unit(
         return Unit(
             settings.id, NO_POWER_W, NO_POWER_W, code, code, commandable=commandable, phase=settings.phase
         )
-    lo_w, lo_code, hi_w, hi_code = _own_box(settings, health)
-    holds = intent is not None and settings.override.hold_power_w is not None
-    hold_w = _held(settings, snapshot.utc_s) if holds else None
-    wish_lo_w, wish_hi_w, wish_lo_code, wish_hi_code = lo_w, hi_w, lo_code, hi_code
-    if hold_w is not None:
-        wish_lo_w = wish_hi_w = _settable_w(hold_w, lo_w, hi_w, settings.capabilities)
-        wish_lo_code = wish_hi_code = HOLD
-    elif intent is not None:
-        if intent.stop:
-            wish_lo_w = wish_hi_w = NO_POWER_W
-            wish_lo_code = wish_hi_code = ReasonCode.FULL_STOP
-        if not intent.may_discharge and wish_lo_w < 0:
-            wish_lo_w, wish_lo_code = NO_POWER_W, ReasonCode.DIRECTION
-        if not intent.may_charge and wish_hi_w > 0:
-            wish_hi_w, wish_hi_code = NO_POWER_W, ReasonCode.DIRECTION
-    pv_w = (battery.reading.pv_power_w or 0.0) if battery.reading is not None else 0.0
+    own = wished = _own_box(settings, health)
+    if intent is not None and (
+        settings.override.hold_power_w is not None
+        or intent.stop
+        or not (intent.may_charge and intent.may_discharge)
+    ):
+        wished = _wished(own, settings, intent, snapshot.utc_s)
+    pv_w = None if battery.reading is None else battery.reading.pv_power_w
+    if pv_w and pv_w > 0:
+        own, wished = _beside_pv(own, wished, pv_w, settings.capabilities)
+    can_lo_w, _, can_hi_w, _ = own
+    lo_w, lo_code, hi_w, hi_code = wished
     capabilities = settings.capabilities
-    if pv_w > 0:
-        # The boxes so far are the battery's; its own PV leaves through the same terminals.
-        floor_w = -capabilities.max_discharge_w
-        if wish_hi_w - pv_w < 0:
-            wish_hi_code = ReasonCode.PV_SURPLUS
-        wish_lo_w, wish_hi_w = max(wish_lo_w - pv_w, floor_w), max(wish_hi_w - pv_w, floor_w)
-        lo_w, hi_w = max(lo_w - pv_w, floor_w), max(hi_w - pv_w, floor_w)
     return Unit(
         settings.id,
-        wish_lo_w,
-        wish_hi_w,
-        wish_lo_code,
-        wish_hi_code,
+        lo_w,
+        hi_w,
+        lo_code,
+        hi_code,
         capabilities.step_w,
         capabilities.min_power_w,
-        can_lo_w=lo_w,
-        can_hi_w=hi_w,
+        can_lo_w=can_lo_w,
+        can_hi_w=can_hi_w,
         phase=settings.phase,
         write_interval_s=capabilities.write_interval_s,
+    )
+
+
+_Box = tuple[float, ReasonCode, float, ReasonCode]
+"""Least power, what sets it, most power, what sets that."""
+
+
+def _wished(own: _Box, settings: BatterySettings, intent: Intent, utc_s: float) -> _Box:
+    """What the strategy or the user leaves of the battery's own box."""
+    lo_w, lo_code, hi_w, hi_code = own
+    hold_w = _held(settings, utc_s)
+    if hold_w is not None:
+        power_w = _settable_w(hold_w, lo_w, hi_w, settings.capabilities)
+        return power_w, HOLD, power_w, HOLD
+    if intent.stop:
+        return NO_POWER_W, ReasonCode.FULL_STOP, NO_POWER_W, ReasonCode.FULL_STOP
+    if not intent.may_discharge and lo_w < 0:
+        lo_w, lo_code = NO_POWER_W, ReasonCode.DIRECTION
+    if not intent.may_charge and hi_w > 0:
+        hi_w, hi_code = NO_POWER_W, ReasonCode.DIRECTION
+    return lo_w, lo_code, hi_w, hi_code
+
+
+def _beside_pv(own: _Box, wished: _Box, pv_w: float, capabilities: Capabilities) -> tuple[_Box, _Box]:
+    """Both boxes, so far those of the cells, at the terminals, through which the unit's own PV leaves too."""
+    floor_w = -capabilities.max_discharge_w
+    can_lo_w, can_lo_code, can_hi_w, can_hi_code = own
+    lo_w, lo_code, hi_w, hi_code = wished
+    if hi_w - pv_w < 0:
+        hi_code = ReasonCode.PV_SURPLUS
+    return (
+        (max(can_lo_w - pv_w, floor_w), can_lo_code, max(can_hi_w - pv_w, floor_w), can_hi_code),
+        (max(lo_w - pv_w, floor_w), lo_code, max(hi_w - pv_w, floor_w), hi_code),
     )
 
 
@@ -132,7 +154,7 @@ def _settable_w(power_w: float, lo_w: float, hi_w: float, capabilities: Capabili
     return settable_w if lo_w <= settable_w <= hi_w else NO_POWER_W
 
 
-def _own_box(settings: BatterySettings, health: HealthMemory) -> tuple[float, ReasonCode, float, ReasonCode]:
+def _own_box(settings: BatterySettings, health: HealthMemory) -> _Box:
     """What the battery itself can do: its limits, what it was seen to follow, its charge."""
     lo_w, lo_code = -settings.max_discharge_w, _BATTERY_LIMIT
     hi_w, hi_code = settings.max_charge_w, _BATTERY_LIMIT

@@ -10,6 +10,7 @@ bound in the last 30 s. The software is no substitute for a fuse.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -61,6 +62,10 @@ USUAL_VOLTAGE = (0.5, 1.5)
 THIRD = 1.0 / 3.0
 NEVER_S = float("-inf")
 
+# Python 3.11 looks a member of an enum up by a call: once per module instead of once per phase or battery.
+UNASSIGNED = Assignment.UNASSIGNED
+FRESH = Freshness.FRESH
+
 
 class PhaseBox(Struct, frozen=True):
     """Range that the sum of the batteries assigned to one phase must stay in. Charging positive, W.
@@ -106,7 +111,11 @@ class _Flow(Struct, frozen=True):
 
 def is_active(settings: Settings) -> bool:
     """Whether any decision may depend on the battery-to-phase mapping."""
-    return settings.control.phase_aware and any(b.phase.is_assigned for b in settings.batteries)
+    if settings.control.phase_aware:
+        for battery in settings.batteries:
+            if battery.phase.is_assigned:
+                return True
+    return False
 
 
 def refusal(snapshot: Snapshot, settings: Settings, memory: ProtectionMemory) -> Fact | None:
@@ -139,21 +148,17 @@ def look(
     phases = settings.site.phases
     known = memory.phases if len(memory.phases) == len(phases) else (PhaseMemory(),) * len(phases)
     flows = _flows(settings, load)
-    pairs = [
-        _seen(phase, snapshot, settings, past, flow)
-        for phase, past, flow in zip(phases, known, flows, strict=False)
-    ]
-    views = [seen for seen, _ in pairs]
+    views, remembered = [], []
+    for phase, past, flow in zip(phases, known, flows, strict=False):
+        seen, after = _seen(phase, snapshot, settings, past, flow)
+        views.append(seen)
+        remembered.append(after)
     confined_w = _confined_at_w(snapshot, settings, load, views)
-    remembered = []
     if settings.control.phase_protection.enabled:
         sum_w = sum(confined_w)
-        for index, (seen, after) in enumerate(pairs):
-            boxed, kept = _boxed(seen, after, known[index], snapshot, sum_w)
-            views[index] = boxed
-            remembered.append(kept)
-    else:
-        remembered = [after for _, after in pairs]
+        for index, past in enumerate(known):
+            boxed, kept = _boxed(views[index], remembered[index], past, snapshot, sum_w)
+            views[index], remembered[index] = boxed, kept
     return Sighting(tuple(views), tuple(confined_w)), replace(memory, phases=tuple(remembered))
 
 
@@ -231,7 +236,7 @@ def _with_reading(
     )
     if in_a_row < SAMPLES_TO_TRUST:
         return PhaseView(phase, Freshness.LOST), remembered
-    return PhaseView(phase, Freshness.FRESH, load_w, lo_w, hi_w, assigned_w=power_w - load_w), remembered
+    return PhaseView(phase, FRESH, load_w, lo_w, hi_w, None, power_w - load_w), remembered
 
 
 def _boxed(
@@ -259,15 +264,32 @@ def _boxed(
 
 def _flows(settings: Settings, load: Load) -> list[_Flow]:
     """Per phase, L1 to L3."""
-    lo_w, hi_w, read_w = [0.0] * 3, [0.0] * 3, [0.0] * 3
-    for battery, power in zip(settings.batteries, load.batteries, strict=True):
-        if power is None:
-            continue
-        for p, share in ON[battery.phase]:
-            lo_w[p] += share * power.lo_w
-            hi_w[p] += share * power.hi_w
-            read_w[p] += share * power.read_w
-    return [_Flow(lo_w[p], hi_w[p], read_w[p]) for p in range(3)]
+    flows = []
+    for members in feeding(tuple([battery.phase for battery in settings.batteries])):
+        lo_w = hi_w = read_w = 0.0
+        for index, share in members:
+            power = load.batteries[index]
+            if power is not None:
+                lo_w += share * power.lo_w
+                hi_w += share * power.hi_w
+                read_w += share * power.read_w
+        flows.append(_Flow(lo_w, hi_w, read_w))
+    return flows
+
+
+@lru_cache(maxsize=64)
+def feeding(assignments: tuple[Assignment, ...]) -> tuple[tuple[tuple[int, float], ...], ...]:
+    """Per phase the batteries that feed it: position, and which part of their power flows on it.
+
+    A home has the same ones in every decision.
+    """
+    shares = [SHARES[assignment] for assignment in assignments]
+    return tuple(
+        [
+            tuple([(i, of_battery[p]) for i, of_battery in enumerate(shares) if of_battery[p]])
+            for p in range(3)
+        ]
+    )
 
 
 def voltage_of(reading: PhaseReading, settings: Settings) -> float:
@@ -314,8 +336,12 @@ def operating_limit_a(phase: Phase, settings: Settings) -> float:
 def limits_w(of: PhaseRating, settings: Settings, reactive_va2: float) -> tuple[float, float]:
     """Least and most real power that a phase may carry, beside this reactive power. Import positive."""
     protection, p = settings.control.phase_protection, of.ordinal
-    lo_w = _real_w(of, protection.limit_export_a[p], protection.limit_export_w[p], reactive_va2)
-    return -lo_w, _real_w(of, protection.limit_import_a[p], protection.limit_import_w[p], reactive_va2)
+    import_a, import_w = protection.limit_import_a[p], protection.limit_import_w[p]
+    export_a, export_w = protection.limit_export_a[p], protection.limit_export_w[p]
+    hi_w = _real_w(of, import_a, import_w, reactive_va2)
+    if export_a == import_a and export_w == import_w:
+        return -hi_w, hi_w
+    return -_real_w(of, export_a, export_w, reactive_va2), hi_w
 
 
 def _real_w(of: PhaseRating, limit_a: float | None, limit_w: float | None, reactive_va2: float) -> float:
@@ -375,7 +401,7 @@ def _confined_at_w(
         return found_w
     powers, lo_w, hi_w = [], 0.0, 0.0
     for index, battery in enumerate(settings.batteries):
-        if battery.phase is Assignment.UNASSIGNED and (power := load.batteries[index]) is not None:
+        if battery.phase is UNASSIGNED and (power := load.batteries[index]) is not None:
             powers.append((index, power))
             lo_w += power.lo_w
             hi_w += power.hi_w
@@ -397,11 +423,6 @@ SHARES: dict[Assignment, tuple[float, float, float]] = {
     Assignment.UNASSIGNED: (0.0, 0.0, 0.0),
 }
 """Which part of a battery's power flows on each phase, as far as that is known."""
-ON: dict[Assignment, tuple[tuple[int, float], ...]] = {
-    assignment: tuple((phase, share) for phase, share in enumerate(shares) if share)
-    for assignment, shares in SHARES.items()
-}
-"""The same by phase, L1 = 0, without those on which nothing flows."""
 
 
 def touches(assignment: Assignment, phase: Phase) -> bool:

@@ -32,6 +32,8 @@ class Places(Struct, frozen=True):
 
     phase: tuple[int | None, ...] = ()
     """The single phase that it is on, L1 = 0; empty where no limits hold."""
+    single: tuple[tuple[int, int], ...] = ()
+    """(position, phase) of those that are on one."""
     three: tuple[int, ...] = ()
     """Three-phase units."""
     confined: tuple[int, ...] = ()
@@ -47,6 +49,7 @@ def places_of(assignments: tuple[Assignment, ...], worst_case: bool) -> Places:
     by_position = list(enumerate(assignments))
     return Places(
         tuple([None if a.phase is None else a.phase.ordinal for a in assignments]),
+        tuple([(i, a.phase.ordinal) for i, a in by_position if a.phase is not None]),
         tuple([i for i, a in by_position if a is Assignment.THREE_PHASE]),
         tuple([i for i, a in by_position if a is Assignment.UNASSIGNED and worst_case]),
     )
@@ -91,6 +94,7 @@ class Room:
         lo_w: list[float],
         hi_w: list[float],
         limits: Limits | None,
+        places: Places | None = None,
     ) -> None:
         self.units = units
         self.powers_w = powers_w
@@ -108,16 +112,12 @@ class Room:
         self.inside = True
         """Whether every phase was inside its box at first."""
         if limits is not None:
-            self.places = places_of(tuple([unit.phase for unit in units]), limits.worst_case)
+            self.places = places or places_of(tuple([unit.phase for unit in units]), limits.worst_case)
             self._bind(limits)
 
     def again(self, powers_w: list[float], lo_w: list[float], hi_w: list[float]) -> "Room":
         """A room for the same units within the same limits, with other powers and boxes."""
-        room = Room(self.units, powers_w, lo_w, hi_w, None)
-        if self.limits is not None:
-            room.limits, room.places = self.limits, self.places
-            room._bind(self.limits)
-        return room
+        return Room(self.units, powers_w, lo_w, hi_w, self.limits, self.places)
 
     def above_or_below(self, lo_w: list[float], hi_w: list[float]) -> "Room":
         """The same room, of which nothing on a phase was moved yet, with other boxes of the units."""
@@ -134,17 +134,14 @@ class Room:
 
     def _bind(self, limits: Limits) -> None:
         sums_w = self.sums_w = self._sums(self.powers_w)
-        # A phase that is outside its box already has no room left, but is not made worse by moving nothing.
         for box, sum_w in zip(limits.boxes, sums_w, strict=True):
-            if box is None:
-                self.low_w.append(-INFINITE)
-                self.high_w.append(INFINITE)
-            else:
-                lo_w, hi_w = box.lo_w, box.hi_w
-                if not lo_w <= sum_w <= hi_w:
-                    self.inside = False
-                self.low_w.append(lo_w if lo_w < sum_w else sum_w)
-                self.high_w.append(hi_w if hi_w > sum_w else sum_w)
+            lo_w, hi_w = (-INFINITE, INFINITE) if box is None else (box.lo_w, box.hi_w)
+            if not lo_w <= sum_w <= hi_w:
+                # It has no room left, but is not made worse by moving nothing.
+                self.inside = False
+                lo_w, hi_w = min(lo_w, sum_w), max(hi_w, sum_w)
+            self.low_w.append(lo_w)
+            self.high_w.append(hi_w)
 
     def put(self, powers_w: Sequence[float]) -> None:
         """Set all powers at once."""
@@ -173,9 +170,8 @@ class Room:
 
     def _sums(self, powers_w: Sequence[float]) -> list[float]:
         sums_w = [0.0, 0.0, 0.0]
-        for ordinal, power_w in zip(self.places.phase, powers_w, strict=True):
-            if ordinal is not None:
-                sums_w[ordinal] += power_w
+        for index, phase in self.places.single:
+            sums_w[phase] += powers_w[index]
         if self.places.three:
             third_w = sum([powers_w[index] for index in self.places.three]) * THIRD
             sums_w = [sum_w + third_w for sum_w in sums_w]
@@ -215,11 +211,14 @@ class Room:
     def all_left_w(self, *, up: bool) -> list[float]:
         """Room of each phase in one direction, as `left_w`."""
         strayed_w = self.strayed_w(up=up) if self.places.confined else 0.0
-        found = []
-        for sum_w, low_w, high_w in zip(self.sums_w, self.low_w, self.high_w, strict=True):
-            left_w = (high_w - sum_w if up else sum_w - low_w) - strayed_w
-            found.append(left_w if left_w > 0.0 else 0.0)
-        return found
+        sum1_w, sum2_w, sum3_w = self.sums_w
+        if up:
+            end1_w, end2_w, end3_w = self.high_w
+            left_w = [end1_w - sum1_w - strayed_w, end2_w - sum2_w - strayed_w, end3_w - sum3_w - strayed_w]
+        else:
+            end1_w, end2_w, end3_w = self.low_w
+            left_w = [sum1_w - end1_w - strayed_w, sum2_w - end2_w - strayed_w, sum3_w - end3_w - strayed_w]
+        return left_w if min(left_w) >= 0.0 else [w if w > 0.0 else 0.0 for w in left_w]
 
     def own_w(self, index: int, *, up: bool) -> float:
         """How far a unit's own box lets it go, >= 0."""

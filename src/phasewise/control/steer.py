@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from phasewise.control.allocate import goal, one_way
+from phasewise.control.allocate import goal_above, one_way
 from phasewise.control.estimate import BatteryPower
 from phasewise.control.fill import fill
 from phasewise.control.ground import Ground, ground_of
@@ -124,7 +124,7 @@ def steer(
         _hold_back(room, waiting, before_w, up=up)
         fill(room, wanted_w - sum(room.powers_w), preference)
     elif look:
-        goal_w = goal(sum(room.powers_w), units, preference, limits, before_w)
+        goal_w = goal_above(ground, sum(room.powers_w), units, preference, before_w)
         _hand_over(room, goal_w, order, up=up, least_w=0.0 if preference.own_w is None else OWN_LEAST_W)
         memory = SteerMemory(now_s, memory.turning_s)
     return _done(room, ground, preference.orders, before_w, waiting, up=up), memory
@@ -142,10 +142,11 @@ def _pace_s(units: Sequence[Unit]) -> float:
 def _stays(powers_w: Sequence[float], room: Room, ground: Ground) -> bool:
     """Leave these powers if units' boxes, and what phases demand now, still allow them."""
     for index, power_w in enumerate(powers_w):
-        # Relief was rounded to what the unit can be set to, toward the safe side.
-        slack_w = room.units[index].step_w if ground.relief_w[index] else 0.0
-        if not room.lo_w[index] - slack_w <= power_w <= room.hi_w[index] + slack_w:
-            return False
+        if not room.lo_w[index] <= power_w <= room.hi_w[index]:
+            # Relief was rounded to what the unit can be set to, toward the safe side.
+            slack_w = room.units[index].step_w if ground.relief_w[index] else 0.0
+            if not room.lo_w[index] - slack_w <= power_w <= room.hi_w[index] + slack_w:
+                return False
     return room.put_if_allowed(powers_w)
 
 
