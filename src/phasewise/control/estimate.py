@@ -261,16 +261,17 @@ def _reach(track: Track, to_s: float) -> tuple[float, float]:
     at_s, lo_w, hi_w = track.at_s, track.lo_w, track.hi_w
     while at_s < to_s:
         until_s, low_w, high_w = _targets(track, at_s, to_s)
-        fast_w, slow_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
-        # An edge goes out as fast as it may and comes in as slowly, and stops where it heads for.
-        if hi_w < high_w:
-            hi_w = hi_w + fast_w if hi_w + fast_w < high_w else high_w
-        else:
-            hi_w = hi_w - slow_w if hi_w - slow_w > high_w else high_w
-        if lo_w > low_w:
-            lo_w = lo_w - fast_w if lo_w - fast_w > low_w else low_w
-        else:
-            lo_w = lo_w + slow_w if lo_w + slow_w < low_w else low_w
+        if lo_w != low_w or hi_w != high_w:
+            fast_w, slow_w = RAMP_MAX_W_S * (until_s - at_s), RAMP_MIN_W_S * (until_s - at_s)
+            # An edge goes out as fast as it may and comes in as slowly, and stops where it heads for.
+            if hi_w < high_w:
+                hi_w = hi_w + fast_w if hi_w + fast_w < high_w else high_w
+            else:
+                hi_w = hi_w - slow_w if hi_w - slow_w > high_w else high_w
+            if lo_w > low_w:
+                lo_w = lo_w - fast_w if lo_w - fast_w > low_w else low_w
+            else:
+                lo_w = lo_w + slow_w if lo_w + slow_w < low_w else low_w
         at_s = until_s
     return lo_w, hi_w
 
@@ -286,14 +287,15 @@ def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, floa
     if len(commands) == 1:
         return until_s, low_w, high_w
     for newer in commands[1:]:
-        ends_s, begins_s = newer.time_s + dead_hi_s, newer.time_s + dead_lo_s
+        begins_s = newer.time_s + dead_lo_s
+        if begins_s > at_s:
+            # Commands come in order, so this edge is the earliest of those that begin...
+            return (begins_s if begins_s < until_s else until_s), low_w, high_w
+        ends_s = newer.time_s + dead_hi_s
         if ends_s <= at_s:
             # What came before is certainly over.
             low_w = high_w = newer.power_w
             continue
-        if begins_s > at_s:
-            # Commands come in order, so this edge is the earliest of those that begin...
-            return (begins_s if begins_s < until_s else until_s), low_w, high_w
         # ...and those that end do so in order too: the first is the earliest.
         until_s = ends_s if ends_s < until_s else until_s
         low_w = newer.power_w if newer.power_w < low_w else low_w
