@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from phasewise.devices.base import DeviceError, DeviceRefused, DeviceUnreachable, SystemClock
 from phasewise.devices.home_assistant import HomeAssistantOptions
 from phasewise.devices.home_assistant_link import HomeAssistant
-from phasewise.sim.servers.home_assistant import TOKEN, Context, HassFault, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HassFault, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_states import Context
 
 IDS = ("sensor.a", "sensor.b", "select.c")
 CONTEXTS = st.builds(

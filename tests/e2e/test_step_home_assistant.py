@@ -9,7 +9,8 @@ import pytest
 from step_world import BatteryMaker, MeterMaker, Part, SampleSource, StepResult, marstek, p1_meter, step
 
 from phasewise.sim.battery import SimBattery
-from phasewise.sim.servers.home_assistant import TOKEN, HassMarstek, HassMeter, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_units import HassMarstek, HassMeter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -19,7 +19,8 @@ from phasewise.setup.in_use import Places, places
 from phasewise.setup.words import said
 from phasewise.sim.battery import BatterySpec, SimBattery
 from phasewise.sim.house import MeterSample
-from phasewise.sim.servers.home_assistant import TOKEN, HassMarstek, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_units import HassMarstek
 from phasewise.sim.servers.marstek import MarstekServer
 from phasewise.sim.servers.p1 import P1Server, Style
 

@@ -16,7 +16,8 @@ from phasewise.devices.meters.home_assistant import HomeAssistantMeterOptions
 from phasewise.registry import load_plugins
 from phasewise.setup.import_ha import Imported, Known, configuration, convert
 from phasewise.sim.battery import BatterySpec, SimBattery
-from phasewise.sim.servers.home_assistant import TOKEN, HassMarstek, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_units import HassMarstek
 
 ACCESS = {"url": "http://ha:8123", "token_file": "token"}
 REGISTRY = load_plugins().registry()

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from phasewise.devices.base import DeviceError, DeviceRefused, DeviceUnreachable
 from phasewise.devices.batteries.home_assistant import HomeAssistantBattery, HomeAssistantBatteryOptions
 from phasewise.sim.battery import BatterySpec, SimBattery
-from phasewise.sim.servers.home_assistant import TOKEN, Context, HassFault, HassMarstek, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HassFault, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_states import Context
+from phasewise.sim.servers.home_assistant_units import HassMarstek
 
 NODE_RED = Context("", user_id="somebody")
 AUTOMATION = Context("", parent_id="what started it")

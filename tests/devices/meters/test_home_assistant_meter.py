@@ -11,7 +11,8 @@ from meter_contract import EXPORTING, SAMPLE, HastyClock, MeterBench, MeterContr
 
 from phasewise.devices.meters.home_assistant import HomeAssistantMeter, HomeAssistantMeterOptions
 from phasewise.sim.house import MeterSample
-from phasewise.sim.servers.home_assistant import TOKEN, HassFault, HassMeter, HomeAssistantServer
+from phasewise.sim.servers.home_assistant import TOKEN, HassFault, HomeAssistantServer
+from phasewise.sim.servers.home_assistant_units import HassMeter
 
 TROUBLES = {Trouble.NOT_A_NUMBER: HassFault.NAN}
 CADENCE_S = 0.1

@@ -1,7 +1,7 @@
 """A simulated Home Assistant on a real socket: the part of its WebSocket API that devices need.
 
-Written from the public description of the API, independently of the driver. It holds states; a `HassMeter`
-and `HassMarstek` put theirs in and carry out what is asked of them.
+Written from the public description of the API, independently of the driver. It holds states; the units behind
+it (`home_assistant_units`) put theirs in and carry out what is asked of them.
 """
 
 import asyncio
@@ -11,15 +11,23 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from aiohttp import WSMsgType, web
 from msgspec import Struct
 
-from phasewise.sim.battery import BatteryFault, SimBattery
-from phasewise.sim.house import MeterSample
+from phasewise.sim.servers.home_assistant_states import (
+    Context,
+    State,
+    diff,
+    failure,
+    full,
+    of_context,
+    success,
+    whole,
+)
+from phasewise.sim.servers.tasks import end
 
 TOKEN = "a long-lived access token"  # noqa: S105 - of a simulation
 VERSION = "2025.4.4"
@@ -28,9 +36,6 @@ OWNER = "0f" * 16
 _REPORTED = re.compile(r"states\['([a-z0-9_.]+)'\]\.last_reported")
 MAX_ACTIONS = 10_000
 RECENT_EVENTS = 40
-WATCHDOG_S = 105.0
-"""Without a refresh a Marstek lets go of control after 90 to 120 s."""
-TICK_S = 0.2
 
 
 class HassFault(StrEnum):
@@ -59,25 +64,6 @@ class HassFault(StrEnum):
     """`nan` for the total power."""
     NO_TOTAL = "no-total"
     """The total power is unavailable."""
-
-
-class Context(Struct, frozen=True):
-    """What caused a change."""
-
-    id: str
-    user_id: str | None = None
-    parent_id: str | None = None
-
-
-class State(Struct, frozen=True):
-    """One entity."""
-
-    state: str
-    attributes: dict[str, Any]
-    context: Context
-    changed_utc_s: float
-    updated_utc_s: float
-    reported_utc_s: float
 
 
 class Action(Struct, frozen=True):
@@ -190,7 +176,7 @@ class HomeAssistantServer:
         after = State(state, dict(attributes), context, changed_utc_s, now_utc_s, now_utc_s)
         self.states[entity_id] = after
         event = (
-            {"a": {entity_id: _whole(after)}} if before is None else {"c": {entity_id: _diff(before, after)}}
+            {"a": {entity_id: whole(after)}} if before is None else {"c": {entity_id: diff(before, after)}}
         )
         self._recent.append((entity_id, event))
         self._publish(entity_id, event)
@@ -285,9 +271,8 @@ class HomeAssistantServer:
         except ConnectionError:
             pass  # the client is gone
         finally:
-            sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender
+            with contextlib.suppress(ConnectionError):
+                await end(sender)
             for table in (self._sockets, self._following, self._outbox):
                 table.pop(socket, None)
         return socket
@@ -318,7 +303,7 @@ class HomeAssistantServer:
             number = asked["id"]
             put = self._outbox[socket].put_nowait
             if number <= last:
-                put(_failure(number, "id_reuse", "Identifier values have to increase."))
+                put(failure(number, "id_reuse", "Identifier values have to increase."))
                 continue
             last = number
             self._answer(socket, number, asked)
@@ -329,18 +314,18 @@ class HomeAssistantServer:
         if kind == "ping":
             put({"id": number, "type": "pong"})
         elif kind == "get_states":
-            put(_success(number, [_full(name, state) for name, state in self.states.items()]))
+            put(success(number, [full(name, state) for name, state in self.states.items()]))
         elif kind == "get_config":
-            put(_success(number, self.settings))
+            put(success(number, self.settings))
         elif kind == "render_template":
-            put(_success(number, None))
+            put(success(number, None))
             put({"id": number, "type": "event", "event": self._rendered(asked["template"])})
         elif kind == "unsubscribe_events":
-            put(_success(number, None))
+            put(success(number, None))
         elif kind == "subscribe_entities":
             ids = frozenset(asked["entity_ids"])
-            put(_success(number, None))
-            there = {name: _whole(state) for name, state in self.states.items() if name in ids}
+            put(success(number, None))
+            there = {name: whole(state) for name, state in self.states.items() if name in ids}
             put({"id": number, "type": "event", "event": {"a": there}})
             self._following[socket] = (number, ids)
         elif kind == "call_service":
@@ -352,259 +337,8 @@ class HomeAssistantServer:
                     raise RefusedError("the device does not want to")
                 self.act(name, entity_id, asked.get("service_data", {}), context)
             except RefusedError as error:
-                put(_failure(number, "home_assistant_error", str(error)))
+                put(failure(number, "home_assistant_error", str(error)))
             else:
-                put(_success(number, {"context": _context(context), "response": None}))
+                put(success(number, {"context": of_context(context), "response": None}))
         else:
-            put(_failure(number, "unknown_command", "Unknown command."))
-
-
-class HassMarstek:
-    """The entities of one Marstek, under the names that existing set-ups have. In `ac_power` discharging is
-    positive; everywhere else here charging is."""
-
-    def __init__(
-        self,
-        server: HomeAssistantServer,
-        battery: SimBattery,
-        prefix: str = "marstek_m1",
-        *,
-        phase: str | None = None,
-    ) -> None:
-        self.battery = battery
-        self.prefix = prefix
-        self.commands: list[float] = []
-        """Every change of the power that the entities tell it to run at, charging positive."""
-        self._server = server
-        self._told_w = 0.0
-        self._refreshed_s = float("-inf")
-        self._task: asyncio.Task[None] | None = None
-        self.control = f"select.{prefix}_rs485_control_mode"
-        self.mode = f"select.{prefix}_forcible_charge_discharge"
-        self.charge_power = f"number.{prefix}_forcible_charge_power"
-        self.discharge_power = f"number.{prefix}_forcible_discharge_power"
-        self.work_mode = f"select.{prefix}_user_work_mode"
-        put = server.put
-        put(self.control, "disable", {"options": ["disable", "enable"]})
-        put(self.mode, "stop", {"options": ["stop", "charge", "discharge"]})
-        for number in (self.charge_power, self.discharge_power):
-            put(number, "0.0", {"min": 0, "max": 2500, "step": 1, "unit_of_measurement": "W"})
-        put(self.work_mode, "anti-feed", {"options": ["manual", "anti-feed", "ai"]})
-        if phase is not None:
-            put(f"input_select.{prefix}_phase", phase, {"options": ["Unassigned", "L1", "L2", "L3"]})
-        for entity_id in (self.control, self.mode, self.charge_power, self.discharge_power, self.work_mode):
-            server.handlers[entity_id] = self._carry_out
-        server.on_fault.append(self._on_fault)
-        self.advance()
-
-    @property
-    def controlled(self) -> bool:
-        """Whether control is enabled."""
-        return self._server.states[self.control].state == "enable"
-
-    async def start(self) -> None:
-        """Let its telemetry be read, in real time."""
-        self._task = asyncio.create_task(self._tick())
-
-    async def stop(self) -> None:
-        """No more telemetry. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    def advance(self) -> None:
-        """Bring the unit, its watchdog and its sensors up to the clock."""
-        now_s = self._server.now()
-        if self.controlled and now_s - self._refreshed_s > WATCHDOG_S:
-            self._server.put(self.control, "disable")
-        self._obey()
-        self.battery.advance(now_s)
-        self._report()
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            self.advance()
-
-    def _report(self) -> None:
-        if self._server.fault in {HassFault.REPLAY, HassFault.SILENT, HassFault.DOWN}:
-            return
-        battery, garbage = self.battery, self._server.fault is HassFault.GARBAGE
-        for name, value, unit in (
-            ("ac_power", f"{-battery.ac_power_w:.0f}", "W"),
-            ("battery_power", f"{battery.dc_power_w:.0f}", "W"),
-            ("battery_state_of_charge", f"{battery.soc_pct:.1f}", "%"),
-            ("internal_temperature", "25.0", "°C"),
-            ("battery_total_energy", f"{battery.spec.capacity_wh / 1000:.2f}", "kWh"),
-            ("lifetime_charging_energy", f"{battery.charged_wh / 1000:.2f}", "kWh"),
-            ("lifetime_discharging_energy", f"{battery.discharged_wh / 1000:.2f}", "kWh"),
-        ):
-            said = "garbage" if garbage else value
-            self._server.put(f"sensor.{self.prefix}_{name}", said, {"unit_of_measurement": unit})
-        power_w = battery.ac_power_w
-        word = "Standby" if not power_w else "Charge" if power_w > 0 else "Discharge"
-        self._server.put(f"sensor.{self.prefix}_inverter_state", word)
-
-    def _carry_out(self, entity_id: str, value: str, context: Context) -> None:
-        if self._server.fault is HassFault.IGNORES:
-            return
-        if entity_id == self.control and value == "enable":
-            self._refreshed_s = self._server.now()
-        self._server.put(entity_id, value, context=context)
-        self.advance()
-
-    def _obey(self) -> None:
-        """Run at what the entities say."""
-        states = self._server.states
-        power_w = 0.0
-        if self.controlled and states[self.mode].state == "charge":
-            power_w = float(states[self.charge_power].state)
-        elif self.controlled and states[self.mode].state == "discharge":
-            power_w = -float(states[self.discharge_power].state)
-        if power_w != self._told_w:
-            self._told_w = power_w
-            self.commands.append(power_w)
-            self.battery.command(power_w, self._server.now())
-
-    def _on_fault(self) -> None:
-        if self._server.fault is HassFault.LOSES_CONTROL:
-            self._server.put(self.control, "disable")
-        ignores = self._server.fault is HassFault.IGNORES
-        self.battery.fault = BatteryFault.IGNORES if ignores else BatteryFault.NONE
-        self.advance()
-
-
-class HassMeter:
-    """The entities of a P1 meter, under the names that existing set-ups have."""
-
-    def __init__(
-        self,
-        server: HomeAssistantServer,
-        source: Callable[[], MeterSample | None],
-        *,
-        cadence_s: float = 1.0,
-        name: str = "p1_meter",
-    ) -> None:
-        """`source` tells what the meter measures now; None for nothing new."""
-        self.source = source
-        self.poor = False
-        """Only powers: no currents, no voltages."""
-        self._server = server
-        self._cadence_s = cadence_s
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Report, in real time."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """No more reports. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            if self._server.fault is HassFault.REPLAY:
-                self._server.replay()
-            elif self._server.fault not in {HassFault.SILENT, HassFault.DOWN}:
-                sample = self.source()
-                if sample is not None:
-                    self._report(sample)
-            await asyncio.sleep(self._cadence_s)
-
-    def _report(self, sample: MeterSample) -> None:
-        fault = self._server.fault
-        factor = 1000.0 if fault is HassFault.ABSURD else 1.0
-        total = f"{factor * sample.total_w:.0f}"
-        words = {HassFault.GARBAGE: "garbage", HassFault.NAN: "nan", HassFault.NO_TOTAL: "unavailable"}
-        total = words.get(fault, total)
-        for index in range(3):
-            phase = f"l{index + 1}"
-            self._say(f"{phase}_power", f"{factor * sample.power_w[index]:.0f}", "W")
-            if self.poor:
-                self._server.remove(f"sensor.{self._name}_{phase}_current")
-                self._server.remove(f"sensor.{self._name}_{phase}_voltage")
-            else:
-                self._say(f"{phase}_current", f"{factor * sample.current_a[index]:.1f}", "A")
-                self._say(f"{phase}_voltage", f"{sample.voltage_v[index]:.1f}", "V")
-        self._say("energy_import", f"{sample.energy_import_wh / 1000:.3f}", "kWh")
-        self._say("energy_export", f"{sample.energy_export_wh / 1000:.3f}", "kWh")
-        self._say("power", total, "W")
-
-    def _say(self, quantity: str, value: str, unit: str) -> None:
-        self._server.put(f"sensor.{self._name}_{quantity}", value, {"unit_of_measurement": unit})
-
-
-def _context(context: Context) -> dict[str, str | None]:
-    return {"id": context.id, "parent_id": context.parent_id, "user_id": context.user_id}
-
-
-def _short(context: Context) -> str | dict[str, str | None]:
-    plain = context.user_id is None and context.parent_id is None
-    return context.id if plain else _context(context)
-
-
-def _whole(state: State) -> dict[str, Any]:
-    """An entity as a subscriber first hears of it."""
-    said = {
-        "s": state.state,
-        "a": state.attributes,
-        "c": _short(state.context),
-        "lc": state.changed_utc_s,
-    }
-    if state.updated_utc_s != state.changed_utc_s:
-        said["lu"] = state.updated_utc_s
-    return said
-
-
-def _diff(before: State, after: State) -> dict[str, Any]:
-    """What changed: `+` is new, `-` is gone."""
-    new: dict[str, Any] = {}
-    if after.state != before.state:
-        new["s"] = after.state
-    if after.changed_utc_s != before.changed_utc_s:
-        new["lc"] = after.changed_utc_s
-    else:
-        new["lu"] = after.updated_utc_s
-    was, now = _context(before.context), _context(after.context)
-    of_context = {key: now[key] for key in ("parent_id", "user_id") if now[key] != was[key]}
-    if now["id"] != was["id"]:
-        new["c"] = {**of_context, "id": now["id"]} if of_context else now["id"]
-    attributes = {
-        key: value
-        for key, value in after.attributes.items()
-        if key not in before.attributes or before.attributes[key] != value
-    }
-    if attributes:
-        new["a"] = attributes
-    gone = [key for key in before.attributes if key not in after.attributes]
-    return {"+": new, "-": {"a": gone}} if gone else {"+": new}
-
-
-def _full(entity_id: str, state: State) -> dict[str, Any]:
-    def iso(utc_s: float) -> str:
-        return datetime.fromtimestamp(utc_s, UTC).isoformat()
-
-    return {
-        "entity_id": entity_id,
-        "state": state.state,
-        "attributes": state.attributes,
-        "last_changed": iso(state.changed_utc_s),
-        "last_reported": iso(state.reported_utc_s),
-        "last_updated": iso(state.updated_utc_s),
-        "context": _context(state.context),
-    }
-
-
-def _success(number: int, result: object) -> dict[str, Any]:
-    return {"id": number, "type": "result", "success": True, "result": result}
-
-
-def _failure(number: int, code: str, message: str) -> dict[str, Any]:
-    return {"id": number, "type": "result", "success": False, "error": {"code": code, "message": message}}
+            put(failure(number, "unknown_command", "Unknown command."))

@@ -5,13 +5,13 @@ discharging is positive; everywhere else here charging is.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from phasewise.sim.battery import BatteryFault, SimBattery
 from phasewise.sim.servers.modbus import Fault, IllegalAddressError, LineRules, ModbusServer
+from phasewise.sim.servers.tasks import end
 
 CONTROL_ENABLED, CONTROL_DISABLED = 0x55AA, 0x55BB
 MANUAL, ANTI_FEED, TRADE = 0, 1, 2
@@ -91,11 +91,7 @@ class MarstekServer(ModbusServer):
 
     async def stop(self) -> None:
         """Drop all clients and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
         await super().stop()
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 
 from phasewise.sim.battery import BatteryFault, SimBattery
 from phasewise.sim.servers.marstek import Command
+from phasewise.sim.servers.tasks import end
 
 METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32601, -32602, -32603
 """JSON-RPC 2.0, section 5.1."""
@@ -126,10 +127,7 @@ class MarstekUdpServer:
 
     async def stop(self) -> None:
         """Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await end(self._task)
         self._shut()
 
     def advance(self) -> None:

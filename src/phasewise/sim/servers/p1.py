@@ -15,6 +15,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from phasewise.sim.house import MeterSample
+from phasewise.sim.servers.tasks import end
 
 QUARTER_S = 900
 """Demand is measured per clock quarter."""
@@ -219,11 +220,7 @@ class P1Server:
 
     async def stop(self) -> None:
         """Drop all clients and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
         writers = tuple(self._clients)
         self._hang_up()
         for writer in writers:

@@ -1,11 +1,12 @@
 """What simulated meters with a web server of their own have in common: to listen, to measure, to hang up."""
 
 import asyncio
-import contextlib
 import ssl
 from abc import ABC, abstractmethod
 
 from aiohttp import web
+
+from phasewise.sim.servers.tasks import end
 
 
 class WebMeter(ABC):
@@ -39,11 +40,7 @@ class WebMeter(ABC):
 
     async def stop(self) -> None:
         """Drop all connections and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
         self._hang_up()
         if self._web is not None:
             await self._web.shutdown(0.0)

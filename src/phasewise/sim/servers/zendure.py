@@ -14,6 +14,7 @@ from typing import Any
 
 from phasewise.sim.battery import BatteryFault, SimBattery
 from phasewise.sim.servers.marstek import Command
+from phasewise.sim.servers.tasks import end
 
 INPUT, OUTPUT = 1, 2
 TICK_S = 0.1
@@ -127,10 +128,7 @@ class ZendureServer:
 
     async def stop(self) -> None:
         """Drop all clients and stop. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await end(self._task)
         if self._server is not None:
             self._server.close()
             self._server = None
