@@ -24,6 +24,8 @@ class Ward:
         self.shown: BatterySnapshot = seen("m1")
         self.readback_w: Callable[[float], float | None] = lambda _: None
         self.jitter_w = 0.0
+        self.telemetry_late_s = 0
+        self.ran_w: list[float] = []
         self.settings = SETTINGS
 
     def tell(self, power_w: float) -> None:
@@ -45,11 +47,12 @@ class Ward:
             self.tell(0.0 if idle else power_w)
             self.now_s += 1.0
             self.battery.advance(self.now_s)
+            self.ran_w.append(round(self.battery.ac_power_w))
             if self.now_s % CADENCE_S == 0:
                 self.jitter_w = -self.jitter_w
                 self.shown = seen(
                     "m1",
-                    round(self.battery.ac_power_w) + self.jitter_w,
+                    self.ran_w[-1 - min(self.telemetry_late_s, len(self.ran_w) - 1)] + self.jitter_w,
                     time_s=self.now_s,
                     readback_w=self.readback_w(self.now_s),
                 )
@@ -228,6 +231,15 @@ def test_a_battery_that_follows_in_part_is_capped_and_probed() -> None:
     assert ward.health.cap_discharge_w is None
     assert ward.alarm_codes() == set()
     assert ward.wakes == []
+
+
+def test_telemetry_that_is_late_is_not_taken_for_a_limit() -> None:
+    """Ten seconds after a larger setpoint it still shows the smaller one."""
+    ward = Ward()
+    ward.telemetry_late_s = 10
+    for power_w in (300.0, 600.0, 1200.0, 2400.0):
+        ward.run(40, power_w)
+        assert ward.health.cap_charge_w is None
 
 
 def test_the_cap_grows_again_when_the_battery_can_follow() -> None:

@@ -14,6 +14,8 @@ OBEYS = 0.2
 """A unit within this share of its command obeys; a unit below this share of it does not follow at all."""
 SETTLE_S = DEAD_TIME_MAX_S + 2500.0 / RAMP_MIN_W_S
 """The slowest admissible unit has arrived by then."""
+LATE_S = 10.0
+"""Telemetry was seen to be so old. A limit that is not there costs more than one that is seen later."""
 SHOWS_W = 400.0
 """Less is lost among the appliances of a house."""
 DEAF_EXCLUDE_S = 15.0
@@ -61,8 +63,10 @@ def judge(
                 health = replace(health, lost_setpoints=health.lost_setpoints + 1 if lost else 0, wake=lost)
         health = _judge_direction(health, commanded_w, power_w, reading.time_s)
         excluded = now_s < health.excluded_until_s
-        if not excluded and reading.time_s - health.steady_since_s >= SETTLE_S:
-            health = _judge_delivery(health, settings, power_w, now_s, load_w)
+        steady_s = reading.time_s - health.steady_since_s
+        if not excluded and steady_s >= SETTLE_S:
+            sure = steady_s >= SETTLE_S + LATE_S
+            health = _judge_delivery(health, settings, power_w, now_s, load_w, sure=sure)
     return replace(health, judged_s=reading.time_s, read_w=power_w)
 
 
@@ -100,9 +104,18 @@ def _judge_direction(health: HealthMemory, commanded_w: float, power_w: float, t
 
 
 def _judge_delivery(
-    health: HealthMemory, settings: BatterySettings, power_w: float, now_s: float, load_w: float | None
+    health: HealthMemory,
+    settings: BatterySettings,
+    power_w: float,
+    now_s: float,
+    load_w: float | None,
+    *,
+    sure: bool,
 ) -> HealthMemory:
-    """A settled unit obeys, follows in part (it has a limit of its own), or is deaf."""
+    """A settled unit obeys, follows in part (it has a limit of its own), or is deaf.
+
+    `sure`: even late telemetry would show by now what it was told.
+    """
     commanded_w = health.commanded_w or 0.0
     error_w = abs(power_w - commanded_w)
     if abs(commanded_w) <= SMALL_W:
@@ -118,7 +131,7 @@ def _judge_delivery(
         health = replace(health, deaf_since_s=None)
     if abs(commanded_w) <= SMALL_W:
         return health
-    return _learn_cap(health, settings, commanded_w, abs(power_w), error_w)
+    return _learn_cap(health, settings, commanded_w, abs(power_w), error_w, sure=sure)
 
 
 def _shows_on_the_meter(health: HealthMemory, missing_w: float, load_w: float | None) -> bool:
@@ -142,13 +155,19 @@ def _deaf(health: HealthMemory, now_s: float) -> HealthMemory:
 
 
 def _learn_cap(
-    health: HealthMemory, settings: BatterySettings, commanded_w: float, delivered_w: float, error_w: float
+    health: HealthMemory,
+    settings: BatterySettings,
+    commanded_w: float,
+    delivered_w: float,
+    error_w: float,
+    *,
+    sure: bool,
 ) -> HealthMemory:
     charging = commanded_w > 0
     cap_w = health.cap_charge_w if charging else health.cap_discharge_w
     told_w = abs(commanded_w)
     if error_w > max(SMALL_W, OBEYS * told_w) and delivered_w < told_w:
-        cap_w = delivered_w + PROBE_W
+        cap_w = delivered_w + PROBE_W if sure else cap_w
     elif cap_w is not None and told_w >= cap_w - PROBE_MET_W and delivered_w >= told_w - PROBE_MET_W:
         cap_w *= PROBE_GROWTH
         most_w = settings.max_charge_w if charging else settings.max_discharge_w
