@@ -14,13 +14,20 @@ test("the file has what was said and no more, and no phase that nobody said", ()
     { device: BATTERY, name: " Garage ", phase: null },
     { device: BATTERY, name: "", phase: "L2" },
   ];
-  expect(firstFile({ siteName: "", fuseA: 25, phases: 3, meter: METER, batteries })).toEqual({
+  expect(firstFile({ siteName: "", fuseA: 25, phases: 3, meter: METER, batteries }, "en")).toEqual({
     site: { main_fuse_a: 25, phases: 3 },
     meter: { driver: "dsmr", url: "tcp://a:23" },
     batteries: [
       { id: "m1", name: "Garage", driver: "marstek", url: "tcp://b", model: "venus-a" },
       { id: "m2", phase: "L2", driver: "marstek", url: "tcp://b", model: "venus-a" },
     ],
+  });
+});
+
+test("messages are to be in the language of the set-up", () => {
+  const answers = { siteName: "Thuis", fuseA: 25, phases: 3 as const, meter: METER, batteries: [] };
+  expect(firstFile(answers, "nl").site).toEqual({
+    name: "Thuis", main_fuse_a: 25, phases: 3, language: "nl",
   });
 });
 

@@ -116,7 +116,7 @@ class Application:
         self.chronicle.follow(self.engine, keep_days=lambda: self._config.history.keep_days)
         self.webhook = Webhook()
         self._systemd = Systemd()
-        self.mqtt = Mqtt(self, self.chronicle.past.energy_totals)
+        self.mqtt = Mqtt(self, self.chronicle.past.energy_totals, lambda: self._config.language)
         self.engine.alarm_listeners.append(self._tell_of_alarm)
         access = Access.of(config.web)
         self.desk = SetupDesk(
@@ -228,7 +228,8 @@ class Application:
         self.engine.end_identify()
 
     def _tell_of_alarm(self, standing: Standing) -> None:
-        self.webhook.alarm(standing, {b.id: b.settings.name for b in self._config.batteries})
+        names = {b.id: b.settings.name for b in self._config.batteries}
+        self.webhook.alarm(standing, names, self._config.language)
 
     def _check_battery(self, battery_id: str) -> None:
         known = [b.id for b in self._config.batteries]

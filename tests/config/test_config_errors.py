@@ -55,7 +55,7 @@ SECTIONS = {
     HEAD + "batteries:\n": "home.yaml:2: batteries: missing: write 'batteries: []' to measure only",
     HEAD + "batteries: {id: m1}\n": "home.yaml:2: batteries: must be a list: begin each battery with '- id: ...' on a line of its own",
     HEAD + END + "sitee: {}\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
-    HEAD + END + "site: {(: 1}\n": "home.yaml:3: site.(: unknown key; allowed: connection, main_fuse_a, name, nominal_voltage_v, phases, time_zone",
+    HEAD + END + "site: {(: 1}\n": "home.yaml:3: site.(: unknown key; allowed: connection, language, main_fuse_a, name, nominal_voltage_v, phases, time_zone",
     HEAD + END + "sitee:\n": "home.yaml:3: sitee: unknown key (did you mean 'site'?)",
     HEAD + END + "x: 1\n": "home.yaml:3: x: unknown key; allowed: alarms, batteries, control, forecast, history, meter, meters, mqtt, prices, site, web",
     HEAD + END + "site: Home\n": "home.yaml:3: site: 'Home' is not a mapping (key: value)",
@@ -83,6 +83,7 @@ SECTIONS = {
     HEAD + END + "site: {connection: Star}\n": "home.yaml:3: site.connection: 'Star' is not a connection (did you mean 'star'?); allowed: star, delta",
     HEAD + END + "site: {time_zone: Europe/Amsterdm}\n": "home.yaml:3: site.time_zone: 'Europe/Amsterdm' is not a known time zone "
     "(did you mean 'Europe/Amsterdam'?); allowed: a name such as Europe/Amsterdam",
+    HEAD + END + "site: {language: fr}\n": "home.yaml:3: site.language: 'fr' is not one of the allowed values; allowed: en, nl, de",
     HEAD + END + "site: {time_zone: ../etc/passwd}\n": "home.yaml:3: site.time_zone: '../etc/passwd' is not a known time zone; allowed: a name such as Europe/Amsterdam",
     HEAD + END + "site: {nominal_voltage_v: 23}\n": "home.yaml:3: site.nominal_voltage_v: 23 is out of range; allowed: 100 to 250",
     HEAD + END + "site: {nominal_voltage_v: .inf}\n": "home.yaml:3: site.nominal_voltage_v: .inf is not a finite number",

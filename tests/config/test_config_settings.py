@@ -195,7 +195,7 @@ def test_defaults_are_filled_in_and_what_is_given_is_told() -> None:
     assert shown.wrong == ()
     assert shown.values["site"] == {
         "name": "Home", "main_fuse_a": 25, "nominal_voltage_v": 230.0, "phases": 3, "connection": "star",
-        "time_zone": "Europe/Amsterdam",
+        "time_zone": "Europe/Amsterdam", "language": "en",
     }  # fmt: skip
     first = shown.values["batteries"][0]
     assert (first["name"], first["max_charge_w"], first["timeout_s"], first["min_soc_pct"]) == (

@@ -19,7 +19,9 @@ from structlog.testing import capture_logs
 from broker import Listener, Mosquitto, listening, mosquitto, needs_mosquitto
 from phasewise.app import Application
 from phasewise.demo import CONFIG, InProcess
+from phasewise.engine.state import in_language
 from phasewise.integrations import mqtt as mqtt_room
+from phasewise.integrations.mqtt_state import shortened
 from phasewise.registry import load_plugins
 from phasewise.sim.drivers import FastClock
 
@@ -160,6 +162,29 @@ async def test_one_device_is_announced_with_everything_that_can_be_seen_and_set(
         async with listening(broker) as late:
             await late.until(lambda: {*STATES, ANNOUNCED} <= set(late.now), 5)
             assert all(heard.retained for heard in late.heard[: len(STATES)])
+
+
+async def test_texts_are_in_the_language_that_the_file_names(tmp_path: Path, unused_tcp_port: int) -> None:
+    said: dict[str, set[str]] = {"en": set(), "nl": set(), "de": set()}
+
+    async def listen(app: Application) -> None:
+        async for state in app.live.changes():
+            for lang, summaries in said.items():
+                summaries.add(shortened(in_language(state.summary, lang)))
+
+    def heard(others: Listener, lang: str) -> bool:
+        return others.json("phasewise/control")["summary"] in said[lang] - said["en"]
+
+    async with scene(tmp_path, unused_tcp_port) as (_, others, app, path):
+        listening_on = asyncio.create_task(listen(app))
+        plain = path.read_text()
+        for lang in ("nl", "de"):
+            path.write_text(plain.replace("site:\n", f"site:\n  language: {lang}\n"))
+            own = said[lang]
+            await others.until(
+                lambda own=own: others.json("phasewise/control")["summary"] in own - said["en"]
+            )
+        listening_on.cancel()
 
 
 async def test_commands_are_the_apis_and_wrong_ones_are_answered_with_the_truth(

@@ -16,6 +16,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from phasewise.engine.alarms import Standing
+from phasewise.explain import alarm_text
 from phasewise.integrations import webhook as webhooks
 from phasewise.integrations.webhook import MOST_WAITING, Webhook
 from phasewise.model import Alarm, AlarmCode, Severity
@@ -109,6 +110,14 @@ async def test_an_alarm_is_posted_as_it_rises_and_as_it_ends() -> None:
         "ended": None,
     }
     assert second == first | {"ended": "2027-01-15T08:01:00.500Z"}
+
+
+async def test_it_is_told_in_the_language_of_the_home() -> None:
+    async with receiving() as receiver, hooked(receiver.url) as webhook:
+        webhook.alarm(RISEN, NAMES, "nl")
+        await receiver.heard(1)
+    assert receiver.bodies[0]["text"] == alarm_text(RISEN.alarm, "nl", NAMES)
+    assert receiver.bodies[0]["text"] != alarm_text(RISEN.alarm, "en", NAMES)
 
 
 @pytest.mark.parametrize("answers", [(500, 404), (302, 503), (None,)], ids=str)

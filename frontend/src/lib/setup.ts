@@ -1,5 +1,6 @@
 /** Set-up: what was found, what was chosen, and what is written. Nothing here knows a phase but from the user. */
 
+import type { Language } from "./i18n";
 import type { Json, Schema, Table } from "./settings";
 
 export type DeviceKind = "meter" | "battery";
@@ -133,13 +134,20 @@ export function phasesSeen(meter: Device | null): number | null {
   return seen === 0 ? null : seen;
 }
 
-/** What is written: what was said, and no more. A battery whose phase nobody said has none. */
-export function firstFile(answers: Answers): { site: Table; meter: Table; batteries: Table[] } {
+/**
+ * What is written: what was said, and no more. A battery whose phase nobody said has none. `language`: in which
+ * it was said; messages are to be in it too.
+ */
+export function firstFile(
+  answers: Answers,
+  language: Language,
+): { site: Table; meter: Table; batteries: Table[] } {
   const { siteName, fuseA, phases, meter, batteries } = answers;
   const site: Table = {};
   if (siteName.trim() !== "") site["name"] = siteName.trim();
   if (fuseA !== null) site["main_fuse_a"] = fuseA;
   if (phases !== null) site["phases"] = phases;
+  if (language !== "en") site["language"] = language;
   return {
     site,
     meter: meter === null ? {} : { driver: meter.driver, ...meter.options },

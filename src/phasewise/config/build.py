@@ -53,7 +53,9 @@ class Builder:
     def config(self) -> Config:
         """The configuration. Raises ConfigError."""
         self._check_top_level()
-        site = self._site()
+        # With defaults where it is wrong, so that the rest can still be checked.
+        site_section = self._section(SiteSection, "site") or SiteSection()
+        site = self._site(site_section)
         meter = self._meter()
         meters = tuple(self._meters())
         batteries = self._batteries(site)
@@ -86,6 +88,7 @@ class Builder:
             meters,
             AlarmsConfig(alarms.webhook),
             mqtt,
+            site_section.language,
         )
 
     def _check_top_level(self) -> None:
@@ -103,9 +106,7 @@ class Builder:
         data = {} if data is None else data
         return self._checker.section(model, (name,), data) if isinstance(data, dict) else None
 
-    def _site(self) -> Site:
-        """With defaults where it is wrong, so that the rest can still be checked."""
-        section = self._section(SiteSection, "site") or SiteSection()
+    def _site(self, section: SiteSection) -> Site:
         if section.phases == 1 and section.connection is Connection.DELTA:
             message = "delta has three phases; a home with 'phases: 1' is always star"
             self._checker.add(("site", "connection"), message, value="delta", allowed="star")

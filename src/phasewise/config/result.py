@@ -110,6 +110,8 @@ class Config:
     alarms: AlarmsConfig = AlarmsConfig()
     mqtt: MqttConfig | None = None
     """None = no link."""
+    language: str = "en"
+    """Tag of the language of what goes out unasked."""
 
     def settings(self) -> Settings:
         """Everything the control core knows that is not measured."""

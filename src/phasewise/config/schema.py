@@ -80,6 +80,9 @@ class SiteSection(Section):
         "Europe/Amsterdam"
     )
     """For rules in local time; daylight saving is followed."""
+    language: Literal["en", "nl", "de"] = "en"
+    """Of what Phasewise tells by itself, over MQTT and to a webhook: English, Dutch or German. The dashboard
+    has its own."""
 
 
 class MeterSection(Section):

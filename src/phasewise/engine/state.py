@@ -8,6 +8,11 @@ Said = str | Text
 """Something for people: in any language, or, where it comes from elsewhere, in its own."""
 
 
+def in_language(said: Said, lang: str) -> str:
+    """What is said, in the language of that tag where it can be."""
+    return said if isinstance(said, str) else said.say(lang)
+
+
 class SupportState(Struct, frozen=True):
     """One battery's share in what a phase can still be helped with."""
 

@@ -45,9 +45,11 @@ log = structlog.get_logger("phasewise.mqtt")
 class Mqtt:
     """The link to the broker that the configuration names, or to none."""
 
-    def __init__(self, controls: Controls, energies: Energies) -> None:
+    def __init__(self, controls: Controls, energies: Energies, language: Callable[[], str]) -> None:
+        """`language`: the tag of that in which texts are told now."""
         self._controls = controls
         self._energies = energies
+        self._language = language
         self._config: MqttConfig | None = None
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = None
@@ -126,7 +128,7 @@ class Mqtt:
 
     async def _talk(self, client: "aiomqtt.Client", config: MqttConfig) -> None:
         """Until the connection breaks. Raises MqttError."""
-        session = Session(client, config, self._controls, self._energies, self._works)
+        session = Session(client, config, self._controls, self._energies, self._language, self._works)
         try:
             await session.run()
         except asyncio.CancelledError:
@@ -149,6 +151,7 @@ class Session:
         config: MqttConfig,
         controls: Controls,
         energies: Energies,
+        language: Callable[[], str],
         works: Callable[[], None],
     ) -> None:
         """`works` is called whenever the broker took everything."""
@@ -160,6 +163,7 @@ class Session:
         self._announcement = discovery.discovery_topic(config.discovery_prefix, config.topic)
         self._controls = controls
         self._read_energies = energies
+        self._language = language
         self._energy_wh: Mapping[str, float] | None = None
         self._sent: dict[str, bytes] = {}
         """What the broker keeps of us, by topic."""
@@ -216,7 +220,7 @@ class Session:
             await self._announce(state)
             wanted = {
                 f"{self._topic}/{name}": msgspec.json.encode(document)
-                for name, document in documents(state, self._energy_wh).items()
+                for name, document in documents(state, self._energy_wh, self._language()).items()
             }
             for topic in self._sent.keys() - wanted.keys() - {self._announcement, self._availability}:
                 await self._say(topic, b"")

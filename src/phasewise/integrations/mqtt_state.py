@@ -13,6 +13,7 @@ from phasewise.engine.state import (
     PhaseState,
     SubmeterState,
     SystemState,
+    in_language,
 )
 from phasewise.store import energy
 
@@ -23,16 +24,21 @@ WH_PER_KWH = 1000.0
 Document = dict[str, Any]
 
 
-def documents(state: SystemState, energy_wh: Mapping[str, float] | None) -> dict[str, Document]:
-    """By topic below that of Phasewise. `energy_wh`: by the names of `store.energy`; None = not read yet."""
+def documents(
+    state: SystemState, energy_wh: Mapping[str, float] | None, lang: str = "en"
+) -> dict[str, Document]:
+    """By topic below that of Phasewise, texts in the language of the tag `lang`.
+
+    `energy_wh`: by the names of `store.energy`; None = not read yet.
+    """
     found: dict[str, Document] = {
         "grid": _grid(state),
-        "control": _control(state),
-        "alarms": _alarms(state.alarms),
+        "control": _control(state, lang),
+        "alarms": _alarms(state.alarms, lang),
         "inputs": {given.name: "ON" if given.on else "OFF" for given in state.inputs},
     }
     found |= {f"phase/{name}": _phase(phase) for name, phase in state.grid.phases.items()}
-    found |= {f"battery/{battery.id}": _battery(battery) for battery in state.batteries}
+    found |= {f"battery/{battery.id}": _battery(battery, lang) for battery in state.batteries}
     if energy_wh is not None:
         found["energy"] = _energy(state, energy_wh)
     return found
@@ -75,7 +81,7 @@ def _fuse_use_pct(phase: PhaseState) -> float | None:
     return None if current_a is None else 100.0 * abs(current_a) / phase.fuse_a
 
 
-def _battery(battery: BatteryState) -> Document:
+def _battery(battery: BatteryState, lang: str) -> Document:
     override = battery.override
     return {
         "name": battery.name,
@@ -87,39 +93,40 @@ def _battery(battery: BatteryState) -> Document:
         "reachable": battery.reachable,
         "available": battery.available,
         "state": battery.state,
-        "reason": shortened(" ".join(str(reason.text) for reason in battery.reasons)),
+        "reason": shortened(" ".join(in_language(reason.text, lang) for reason in battery.reasons)),
         # Something that can't be chosen from a list is not on it.
         "override": None if isinstance(override, OverrideState) else override,
         "hold_w": override.hold.power_w if isinstance(override, OverrideState) else None,
     }
 
 
-def _control(state: SystemState) -> Document:
+def _control(state: SystemState, lang: str) -> Document:
     return {
         "strategy": state.strategy.selected,
         "executing": state.strategy.executing,
         "target_grid_w": state.target_grid_w,
-        "summary": shortened(str(state.summary)),
+        "summary": shortened(in_language(state.summary, lang)),
         "protection": state.protection.active,
         "version": state.version,
     }
 
 
-def _alarms(alarms: tuple[AlarmState, ...]) -> Document:
-    serious = [alarm for alarm in alarms if alarm.severity != "info"]
+def _alarms(alarms: tuple[AlarmState, ...], lang: str) -> Document:
+    texts = [in_language(alarm.text, lang) for alarm in alarms]
+    serious = [text for alarm, text in zip(alarms, texts, strict=True) if alarm.severity != "info"]
     return {
         "problem": "ON" if serious else "OFF",
-        "text": shortened(" ".join(str(alarm.text) for alarm in serious)),
+        "text": shortened(" ".join(serious)),
         "alarms": [
             {
                 "code": alarm.code,
                 "severity": alarm.severity,
                 "subject": alarm.subject,
-                "text": str(alarm.text),
+                "text": text,
                 "since": alarm.since,
                 "acknowledged": alarm.acknowledged,
             }
-            for alarm in alarms
+            for alarm, text in zip(alarms, texts, strict=True)
         ],
     }
 

@@ -54,8 +54,8 @@ class Webhook:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    def alarm(self, standing: Standing, names: Mapping[str, str]) -> None:
-        """An alarm rose, or ended. `names`: of batteries by id. Never blocks."""
+    def alarm(self, standing: Standing, names: Mapping[str, str], lang: str = "en") -> None:
+        """An alarm rose, or ended. `names`: of batteries by id; `lang`: a language tag. Never blocks."""
         if self._url is None:
             return
         if len(self._waiting) == MOST_WAITING:
@@ -66,7 +66,7 @@ class Webhook:
                 "code": alarm.code.value,
                 "severity": alarm.severity.value,
                 "subject": alarm.subject,
-                "text": alarm_text(alarm, names=names),
+                "text": alarm_text(alarm, lang, names),
                 "since": _iso(standing.since_utc_s),
                 "ended": None if ended_s is None else _iso(ended_s),
             }
