@@ -70,7 +70,7 @@ packaging: $(UV)
 	$(PYTHON) tools/check_packaging.py
 
 unit:
-	$(RUN) coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(RUN) coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
