@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasewise.config import ConfigError, parse_config
+from phasewise.config.errors import without_secrets
 
 HEAD = "meter: {driver: dsmr, url: x}\n"
 END = "batteries: []\n"
@@ -386,3 +387,29 @@ def test_no_text_at_all_causes_anything_but_a_config_error(text: str) -> None:
         parse_config(text, Path("home.yaml"), REGISTRY)
     except ConfigError as error:
         assert error.problems  # noqa: PT017 - either outcome is right, but an error must say something
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://api.example/aB3dE6gH9jK2mN5p/estimate/52.1/4.9", "https://api.example/********/estimate/52.1/4.9"),
+        ("'https://x/v1/0f8b2c4e-77aa-4d1e-9c3b-5a6d7e8f9012': no", "'https://x/v1/********': no"),
+        ("http://x/aB3dE6gH9jK2mN5p.json?day=1#a1b2c3d4e5f6a1b2", "http://x/********.json?day=1#a1b2c3d4e5f6a1b2"),
+    ],
+)  # fmt: skip
+def test_a_key_in_the_path_of_an_address_is_masked(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://api.energyzero.nl/v1/energyprices",
+        "https://homeassistant-2024-of-the-house.local:8123/api/states",
+        "https://x/estimate/52.1000000000001/4.9000000000001/37/-45/5.4",
+        "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A5069RR4-if00-port0",
+        "tcp://10.0.0.2:23",
+    ],
+)
+def test_an_address_without_a_key_is_shown_whole(text: str) -> None:
+    assert without_secrets(text) == text

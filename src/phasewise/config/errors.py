@@ -17,6 +17,10 @@ _IN_URL = (
     re.compile(r"(?i)(?P<before>[?&][\w-]*(?:password|secret|token|key|auth)=)[^&#\s]+"),
 )
 """The password in front of a host, or what stands there alone, as tokens do; and keys in a query."""
+_WEB_PATH = re.compile(r"(?P<host>https?://[^\s/?#]*)(?P<path>/[^\s?#]*)", re.IGNORECASE)
+_KEY_IN_PATH = re.compile(r"(?<=/)(?=(?:[\w-]*?\d){3})(?=(?:[\w-]*?[A-Za-z]){3})[\w-]{16,}")
+"""What some services take for a key: a long name in the path that mixes letters with digits. One that is none
+and looks like it is masked too, which hides little and breaks nothing."""
 
 _SHOWN_LENGTH = 60  # longer values would hide the rest of the message in a terminal
 
@@ -71,7 +75,7 @@ def without_secrets(text: str) -> str:
     """A text with the secrets of the URLs in it masked."""
     for pattern in _IN_URL:
         text = pattern.sub(rf"\g<before>{MASK}", text)
-    return text
+    return _WEB_PATH.sub(lambda found: found["host"] + _KEY_IN_PATH.sub(MASK, found["path"]), text)
 
 
 def shown(value: object, key: str | int = "") -> str:
