@@ -57,6 +57,15 @@ def test_relief_never_goes_beyond_a_soc_limit() -> None:
     assert whole(health=replace(HEALTHY, cap_charge_w=300.0)).can_hi_w == 300.0
 
 
+def test_one_that_may_not_be_told_its_minimum_is_told_nothing_that_way() -> None:
+    settings = replace(
+        battery_settings(max_charge_w=90.0, max_discharge_w=100.0),
+        capabilities=Capabilities(2500.0, 2500.0, min_power_w=100.0),
+    )
+    found = whole(settings)
+    assert (found.lo_w, found.hi_w, found.can_lo_w, found.can_hi_w) == (-100.0, 0.0, -100.0, 0.0)
+
+
 def test_a_healthy_battery_may_do_what_the_user_allows() -> None:
     assert box(battery_settings(max_charge_w=1200.0, max_discharge_w=800.0)) == Unit("m1", -800.0, 1200.0)
 

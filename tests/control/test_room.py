@@ -11,7 +11,8 @@ from phasewise.control.ground import ground_of
 from phasewise.control.limits import Unit
 from phasewise.control.order import Orders, Preference
 from phasewise.control.protection import SHARES, PhaseBox
-from phasewise.control.room import Limits, most_together
+from phasewise.control.room import Limits, Room, most_together
+from phasewise.control.settle import settle
 from phasewise.control.steer import begin, steer
 from phasewise.model import Assignment, Split
 from phasewise.model.memory import SteerMemory
@@ -101,3 +102,12 @@ def test_a_confined_battery_costs_room_on_every_phase() -> None:
     assert most_together([0.0] * 3, [1000.0] * 3, 0.0, 2500.0) == 1000.0
     assert most_together([1000.0] * 3, [1000.0] * 3, 0.0, 2500.0) == 3000.0
     assert most_together([0.0] * 3, [1000.0] * 3, 5000.0, 0.0) == 3000.0
+
+
+def test_a_remainder_counts_what_three_phase_units_take_of_a_phase() -> None:
+    single = Unit("m1", -2500.0, 2500.0, can_lo_w=-2500.0, can_hi_w=2500.0, phase=Assignment.L3)
+    three = Unit("m2", -800.0, 800.0, can_lo_w=-800.0, can_hi_w=800.0, phase=Assignment.THREE_PHASE)
+    units = [single, three, replace(three, id="m3", min_power_w=800.0)]
+    limits = Limits((None, None, PhaseBox(-5000.0, 1200.0)))
+    room = Room(units, [800.0, 800.0, 399.0], [-2500.0, -800.0, -800.0], [2500.0, 800.0, 800.0], limits)
+    assert settle(room, [0, 1, 2]) == [933.0, 800.0, 0.0]

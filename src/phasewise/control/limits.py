@@ -158,6 +158,11 @@ def _own_box(settings: BatterySettings, health: HealthMemory) -> _Box:
     """What the battery itself can do: its limits, what it was seen to follow, its charge."""
     lo_w, lo_code = -settings.max_discharge_w, _BATTERY_LIMIT
     hi_w, hi_code = settings.max_charge_w, _BATTERY_LIMIT
+    # One that may not be told as much as its minimum can be told nothing that way, also not for a phase.
+    if settings.max_discharge_w < settings.capabilities.min_power_w:
+        lo_w = NO_POWER_W
+    if settings.max_charge_w < settings.capabilities.min_power_w:
+        hi_w = NO_POWER_W
     if health.cap_discharge_w is not None and -health.cap_discharge_w > lo_w:
         lo_w, lo_code = -health.cap_discharge_w, ReasonCode.NOT_RESPONDING
     if health.cap_charge_w is not None and health.cap_charge_w < hi_w:

@@ -76,8 +76,8 @@ def _take_remainder(room: Room, powers_w: list[float], missing_w: float, order: 
             continue
         phase = room.phase_of(index)
         if phase is not None:
-            others_w = [w for i, w in enumerate(powers_w) if room.phase_of(i) == phase and i != index]
-            sum_w = sum(others_w) + powers_w[index] + by_w
+            shares = [SHARES[unit.phase][phase] for unit in room.units]
+            sum_w = by_w + sum([share * w for share, w in zip(shares, powers_w, strict=True)])
             strayed_w = room.strayed_w(up=up) if up else -room.strayed_w(up=up)
             if not room.low_w[phase] <= sum_w + strayed_w <= room.high_w[phase]:
                 continue
