@@ -73,6 +73,8 @@ class Home:
         self.quantum_a = 1.0
         self.blind: tuple[Phase, ...] = ()
         """Phases of which the meter says nothing."""
+        self.truly: dict[str, Assignment] = {}
+        """Where batteries are that are not where the settings say."""
         self.grid: GridReading | None = None
         self.decision: Decision | None = None
 
@@ -114,9 +116,10 @@ class Home:
         """What the batteries of a phase do."""
         sum_w = 0.0
         for battery in self.settings.batteries:
-            if battery.phase is Assignment.THREE_PHASE:
+            place = self.truly.get(battery.id, battery.phase)
+            if place is Assignment.THREE_PHASE:
                 sum_w += self.seen_w.get(battery.id, 0.0) / 3.0
-            elif battery.phase.phase is phase:
+            elif place.phase is phase:
                 sum_w += self.seen_w.get(battery.id, 0.0)
         return sum_w
 

@@ -256,6 +256,7 @@ def test_every_reason_is_told_or_has_an_event_of_its_own() -> None:
         ReasonCode.FULL_STOP,  # strategy-selected
         ReasonCode.PHASE_LIMIT,  # limit-began
         ReasonCode.PHASE_LOST,  # alarm
+        ReasonCode.PHASE_DOUBTFUL,  # alarm
         ReasonCode.RELIEF,  # relief-began
         ReasonCode.STEP,  # watts
     }

@@ -11,6 +11,7 @@ LANGUAGES = ("en", "nl", "de")
 PHASE_REASONS = {
     ReasonCode.PHASE_LIMIT,
     ReasonCode.PHASE_LOST,
+    ReasonCode.PHASE_DOUBTFUL,
     ReasonCode.UNASSIGNED_WORST_CASE,
     ReasonCode.RELIEF,
 }

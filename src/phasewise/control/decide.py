@@ -19,7 +19,6 @@ from phasewise.control.guard import (
     guard,
     narrowed,
     outcome,
-    without_compensation,
 )
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
 from phasewise.control.peak import Shave
@@ -202,8 +201,6 @@ def _follow(snapshot: Snapshot, settings: Settings, memory: Memory, aim: _Aim) -
     if shaved is not None:
         wanted_w, units = shaved.target_w, shaved.units
     prefers = preference(settings, aim.units, snapshot, guarded.own_w, memory, up=wanted_w > 0)
-    if guarded.protecting:
-        wanted_w = without_compensation(wanted_w, units, guarded, prefers.orders)
     if memory.regulate.wanted_w is None:
         steered = begin(wanted_w, units, prefers, guarded.limits)
         memory = replace(memory, regulate=regulated)

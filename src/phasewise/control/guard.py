@@ -10,11 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control import fuse
-from phasewise.control.effect import watch
+from phasewise.control.effect import resting, watch
 from phasewise.control.estimate import Load
-from phasewise.control.ground import ground_of
 from phasewise.control.limits import Unit
-from phasewise.control.order import Orders
 from phasewise.control.protection import (
     FRESH,
     LOST_STEP,
@@ -50,7 +48,7 @@ from phasewise.model import (
     Snapshot,
     UnassignedPolicy,
 )
-from phasewise.model.memory import ProtectionMemory
+from phasewise.model.memory import Doubt, ProtectionMemory
 
 MISSING_W = 50.0
 """Far less than the margin: less than this is not worth an alarm."""
@@ -98,7 +96,7 @@ def guard(
     sighting, memory = look(snapshot, settings, memory, load)
     views = sighting.views
     if control.phase_protection.enabled:
-        views, memory = watch(views, memory, snapshot)
+        memory = watch(views, load, settings, memory, snapshot)
     protecting = control.phase_protection.enabled
     worst_case = protecting and control.phase_protection.unassigned is UnassignedPolicy.WORST_CASE
     return Guard(
@@ -133,8 +131,11 @@ def narrowed(
     if not guarded.protecting or limits is None:
         return units
     changed = list(units)
+    if guarded.memory.doubts:
+        doubted = resting(guarded.memory)
+        changed = [_rests(unit, doubted[unit.id]) if unit.id in doubted else unit for unit in units]
     if limits.worst_case:
-        for index, unit in enumerate(units):
+        for index, unit in enumerate(changed):
             if unit.phase is UNASSIGNED and unit.commandable:
                 changed[index] = replace(unit, at_w=guarded.confined_w[index])
         for seen in guarded.views:
@@ -175,19 +176,20 @@ def _take_back(units: list[Unit], seen: PhaseView, box: PhaseBox, limits: Limits
             units[index] = replace(unit, lo_w=least_w, lo_code=code, for_phase=name)
 
 
-def without_compensation(wanted_w: float, units: Sequence[Unit], guarded: Guard, orders: Orders) -> float:
-    """The wanted sum without making up for relief that does not arrive.
-
-    A battery that is not on the phase it is said to be on relieves nothing, and others that made up for it
-    could be the ones that are on the overloaded phase.
-    """
-    if True not in [seen.in_vain for seen in guarded.views]:
-        return wanted_w
-    relief_w = sum(ground_of(units, orders, guarded.limits).relief_w)
-    if relief_w * wanted_w > 0.0:
-        # As far as relief goes the strategy's way, nobody makes up for it.
-        return wanted_w if abs(relief_w) <= abs(wanted_w) else relief_w
-    return wanted_w + relief_w
+def _rests(unit: Unit, doubt: Doubt) -> Unit:
+    """A unit that nothing is asked of, as nobody knows on which phase it would show."""
+    at_w = min(max(0.0, unit.can_lo_w), unit.can_hi_w)
+    code = ReasonCode.PHASE_DOUBTFUL
+    return replace(
+        unit,
+        lo_w=at_w,
+        hi_w=at_w,
+        can_lo_w=at_w,
+        can_hi_w=at_w,
+        lo_code=code if at_w > unit.lo_w else unit.lo_code,
+        hi_code=code if at_w < unit.hi_w else unit.hi_code,
+        for_phase=doubt.phase.value,
+    )
 
 
 def _no_more_than(unit: Unit, before_w: float, step_w: float, phase: Phase) -> Unit:
@@ -233,21 +235,18 @@ def outcome(
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
         elif of_phase.missing_w and abs(of_phase.missing_w) > MISSING_W:
             alarms.append(_overload(of_phase, settings))
-        if seen.vain_on is not None:
-            facts = (Fact(FactCode.SEEN_ON, seen.vain_on),)
-            alarms += [
-                Alarm(AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, battery.id, facts=facts)
-                for battery in settings.batteries
-                if battery.phase.phase is seen.phase
-            ]
     memory = guarded.memory
+    for doubt in memory.doubts:
+        if doubt.seen_on is not None:
+            facts = (Fact(FactCode.SEEN_ON, doubt.seen_on.value),)
+            alarms.append(Alarm(AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, doubt.battery, facts=facts))
     relieves = any(relief_w)
     if relieves or any(binding) or memory.relief_w:
         phases = [
             replace(phase, bound_s=now_s) if binding[index] else phase
             for index, phase in enumerate(memory.phases)
         ]
-        memory = ProtectionMemory(tuple(phases), tuple(relief_w) if relieves else ())
+        memory = replace(memory, phases=tuple(phases), relief_w=tuple(relief_w) if relieves else ())
     return tuple(decided), tuple(alarms), memory
 
 

@@ -95,10 +95,6 @@ class PhaseView(Struct, frozen=True):
     """None while it is not known."""
     assigned_w: float = 0.0
     """What its batteries did at the meter's instant, by the same estimate as `load_w`."""
-    in_vain: bool = False
-    """It has been outside its limits for long, and what relief it was given does not show on it."""
-    vain_on: str | None = None
-    """The phase that its relief was seen to arrive on; none is asked for now."""
 
 
 class _Flow(Struct, frozen=True):
@@ -434,4 +430,5 @@ def forgotten(memory: ProtectionMemory) -> ProtectionMemory:
     """After the meter was lost: nothing of what it said counts, but a phase that was seen is not absent."""
     if not memory.phases:
         return memory
-    return ProtectionMemory(phases=tuple([PhaseMemory(seen_s=phase.seen_s) for phase in memory.phases]))
+    phases = tuple([PhaseMemory(seen_s=phase.seen_s) for phase in memory.phases])
+    return ProtectionMemory(phases, doubts=memory.doubts)

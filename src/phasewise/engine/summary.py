@@ -42,6 +42,7 @@ _TROUBLE = {
     ReasonCode.NOT_RESPONDING: Topic.NOT_RESPONDING,
     ReasonCode.WRONG_DIRECTION: Topic.WRONG_WAY,
     ReasonCode.PHASE_LOST: Topic.PHASE_LOST,
+    ReasonCode.PHASE_DOUBTFUL: Topic.PHASE_DOUBTFUL,
 }
 """What a person may have to see to, however many watts it makes."""
 _OF_BATTERY = _TROUBLE | {

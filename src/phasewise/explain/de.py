@@ -59,6 +59,10 @@ DE = Catalogue(
             "Der Zähler sagt nichts von {phase}, deshalb geht die Leistung dort auf 0 W, bis er es wieder"
             " tut."
         ),
+        R.PHASE_DOUBTFUL: (
+            "Was diese Batterie leistete, war nicht auf {phase} zu sehen, sondern auf einer anderen Phase;"
+            " sie ruht deshalb einige Minuten. Prüfen Sie, an welcher Phase sie hängt."
+        ),
         R.UNASSIGNED_WORST_CASE: (
             "Die Phase dieser Batterie ist nicht eingestellt, deshalb tut sie nur, was auf {phase} und "
             "jeder anderen Phase sicher ist. Stellen Sie die Phase ein, dann darf sie mehr."

@@ -30,6 +30,10 @@ EN = Catalogue(
         R.MINIMUM_POWER: "So little power is needed that this battery would run below its minimum; it waits.",
         R.PHASE_LIMIT: "The fuse of {phase} leaves no room for more; power grows again when there is room.",
         R.PHASE_LOST: "The meter says nothing of {phase}, so power there goes down to 0 W until it is back.",
+        R.PHASE_DOUBTFUL: (
+            "What this battery gave did not show on {phase} but on another phase, so it rests for some"
+            " minutes. Check on which phase it is."
+        ),
         R.UNASSIGNED_WORST_CASE: (
             "The phase of this battery is not set, so it does only what is safe on {phase} and every "
             "other phase. Set its phase to let it do more."

@@ -47,6 +47,10 @@ NL = Catalogue(
         R.PHASE_LOST: (
             "De meter zegt niets over {phase}, dus gaat het vermogen daar naar 0 W tot dat terug is."
         ),
+        R.PHASE_DOUBTFUL: (
+            "Wat deze batterij leverde was niet op {phase} te zien maar op een andere fase, dus rust ze"
+            " enkele minuten. Controleer op welke fase ze zit."
+        ),
         R.UNASSIGNED_WORST_CASE: (
             "De fase van deze batterij is niet ingesteld, dus doet ze alleen wat veilig is op {phase} en "
             "elke andere fase. Stel de fase in, dan mag ze meer."

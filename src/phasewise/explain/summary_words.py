@@ -68,6 +68,7 @@ class Topic(StrEnum):
     NOT_RESPONDING = "not-responding"
     WRONG_WAY = "wrong-way"
     PHASE_LOST = "phase-lost"
+    PHASE_DOUBTFUL = "phase-doubtful"
     NO_PHASE = "no-phase"
     AGING = "aging"
     OWN_SUN = "own-sun"
@@ -135,6 +136,7 @@ EN: Mapping[Topic, str] = {
     T.NO_COMMANDS: "{name} takes no commands now.",
     T.NOT_RESPONDING: "{name} does not do what it is told.",
     T.WRONG_WAY: "{name} ran the wrong way and is stopped.",
+    T.PHASE_DOUBTFUL: "{name} rests, because what it gave did not show on {phase}.",
     T.PHASE_LOST: "The meter says nothing of {phase}, so {name} goes to 0 W.",
     T.NO_PHASE: "{name} takes no part because its phase is not set.",
     T.AGING: "The last meter value is getting old, so power does not rise.",
@@ -205,6 +207,7 @@ NL: Mapping[Topic, str] = {
     T.NO_COMMANDS: "{name} neemt nu geen opdrachten aan.",
     T.NOT_RESPONDING: "{name} doet niet wat gezegd wordt.",
     T.WRONG_WAY: "{name} liep de verkeerde kant op en is gestopt.",
+    T.PHASE_DOUBTFUL: "{name} rust, want wat ze leverde was niet op {phase} te zien.",
     T.PHASE_LOST: "De meter zegt niets over {phase}, dus gaat {name} naar 0 W.",
     T.NO_PHASE: "{name} doet niet mee omdat de fase niet is ingesteld.",
     T.AGING: "De laatste meterwaarde wordt oud, dus stijgt het vermogen niet.",
@@ -278,6 +281,7 @@ DE: Mapping[Topic, str] = {
     T.NO_COMMANDS: "{name} nimmt jetzt keine Befehle an.",
     T.NOT_RESPONDING: "{name} tut nicht, was ihr gesagt wird.",
     T.WRONG_WAY: "{name} lief in die falsche Richtung und ist gestoppt.",
+    T.PHASE_DOUBTFUL: "{name} ruht, denn was sie leistete, war nicht auf {phase} zu sehen.",
     T.PHASE_LOST: "Der Zähler sagt nichts von {phase}, deshalb geht {name} auf 0 W.",
     T.NO_PHASE: "{name} macht nicht mit, weil die Phase nicht eingestellt ist.",
     T.AGING: "Der letzte Zählerwert wird alt, deshalb steigt die Leistung nicht.",

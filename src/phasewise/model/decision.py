@@ -48,6 +48,8 @@ class ReasonCode(StrEnum):
     MINIMUM_POWER = "minimum-power"
     PHASE_LIMIT = "phase-limit"
     PHASE_LOST = "phase-lost"
+    PHASE_DOUBTFUL = "phase-doubtful"
+    """What it gave showed on another phase than its own."""
     UNASSIGNED_WORST_CASE = "unassigned-worst-case"
     RELIEF = "relief"
     COMPENSATION = "compensation"

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from phasewise.model.phase import Phase
+
 
 class TimedPower(Struct, frozen=True):
     """A power at an instant: a command that was given, or a reading. Charging positive."""
@@ -127,16 +129,36 @@ class PhaseMemory(Struct, frozen=True):
     """Most power, likewise."""
     bound_s: float = float("-inf")
     """When a limit of it last held a battery back, or made it work."""
-    over_s: float | None = None
-    """Since when its measured power has been outside its limits; None while it is inside."""
-    over_loads_w: tuple[float, ...] = ()
-    """The loads of all phases then."""
-    vain_until_s: float = float("-inf")
-    """Until when no relief is asked of its batteries, because it was seen to arrive on another phase."""
-    vain_on: str | None = None
-    """Which phase that was."""
-    vain_up: bool = False
-    """Whether that relief was charging; the other direction is not meant."""
+
+
+class OverloadLook(Struct, frozen=True):
+    """Phases and batteries at a moment of an overload; what they do until the next look is compared."""
+
+    time_s: float
+    placed: tuple[tuple[str, str], ...]
+    """The id and the assignment of each battery."""
+    loads_w: tuple[float | None, ...]
+    """Of each phase, as estimated."""
+    powers_w: tuple[float | None, ...]
+    """Of each battery, charging positive; None for one that can't be told apart from the load."""
+
+
+class Doubt(Struct, frozen=True):
+    """A battery whose relief showed on another phase than the one that is set for it."""
+
+    battery: str
+    """Its id."""
+    phase: Phase
+    """The one that is set."""
+    seen_on: Phase | None
+    """The other one; None when a second look showed that it is where it is said to be."""
+    since_s: float
+    until_s: float
+    """Until then it rests, or is not doubted again."""
+    loads_w: tuple[float | None, ...]
+    """Loads of the phases when the doubt began, as estimated."""
+    power_w: float
+    """What it did then."""
 
 
 class ProtectionMemory(Struct, frozen=True):
@@ -146,6 +168,9 @@ class ProtectionMemory(Struct, frozen=True):
     """One per phase of the home."""
     relief_w: tuple[float, ...] = ()
     """What each battery does for relief now, in the order of the settings, charging positive."""
+    look: OverloadLook | None = None
+    """The last look at an overload that goes on; None while there is none."""
+    doubts: tuple[Doubt, ...] = ()
 
 
 class PeakMemory(Struct, frozen=True):
