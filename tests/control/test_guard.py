@@ -220,6 +220,51 @@ def test_a_lost_phase_takes_its_batteries_to_zero_in_steps_and_the_others_go_on(
     assert found.powers_w["m1"] < 0.0
 
 
+@pytest.mark.parametrize("strategy", ["charge", "zero-import", "self-consumption"])
+def test_relief_goes_on_through_telegrams_without_the_phase_and_then_goes_by_steps(strategy: str) -> None:
+    found = two(strategy=strategy)
+    found.run(40, 7000.0, 300.0, 0.0)
+    assert found.powers_w["m1"] < -1500.0
+    found.blind = (Phase.L1,)
+    found.step(7000.0, 300.0, 0.0)
+    assert found.powers_w["m1"] < -1500.0
+    found.blind = ()
+    found.run(5, 7000.0, 300.0, 0.0)
+    found.blind = (Phase.L1,)
+    seen_w = []
+    for _ in range(20):
+        found.step(7000.0, 300.0, 0.0)
+        seen_w.append(found.powers_w["m1"])
+    assert seen_w == sorted(seen_w)
+    assert seen_w[6] < -1500.0
+    assert seen_w[-1] == 0.0
+    assert len(set(seen_w)) >= 4
+
+
+def test_a_meter_that_is_back_is_no_loss_of_its_phases() -> None:
+    found = two()
+    found.run(10, 2000.0, 1500.0, 0.0)
+    for _ in range(20):
+        found.step(2000.0, 1500.0, 0.0, new=False)
+    assert "meter-lost" in found.alarms()
+    for _ in range(4):
+        found.step(2000.0, 1500.0, 0.0)
+        assert not found.alarms()
+        found.step(2000.0, 1500.0, 0.0, new=False, passed_s=0.1)
+        assert not found.alarms()
+    assert found.powers_w["m1"] != 0.0
+
+
+def test_a_phase_that_is_not_back_with_its_meter_is_lost() -> None:
+    found = two()
+    found.run(10, 2000.0, 1500.0, 0.0)
+    for _ in range(20):
+        found.step(2000.0, 1500.0, 0.0, new=False)
+    found.blind = (Phase.L1,)
+    found.step(2000.0, 1500.0, 0.0)
+    assert found.alarms() == {"phase-lost"}
+
+
 def test_a_phase_absent_from_the_start_keeps_its_batteries_at_zero() -> None:
     found = two()
     found.blind = (Phase.L1,)

@@ -151,7 +151,8 @@ def narrowed(
                 )
                 stays = seen.freshness is Freshness.AGING or not snapshot.grid_is_new
                 step_w = 0.0 if stays else max(LOST_STEP * largest_w, LOST_STEP_W)
-                changed[index] = _no_more_than(unit, before_w[index], step_w, seen.phase)
+                relief_w = guarded.memory.relief_w[index] if guarded.memory.relief_w else 0.0
+                changed[index] = _no_more_than(unit, before_w[index], relief_w, step_w, seen.phase)
     return changed
 
 
@@ -192,11 +193,22 @@ def _rests(unit: Unit, doubt: Doubt) -> Unit:
     )
 
 
-def _no_more_than(unit: Unit, before_w: float, step_w: float, phase: Phase) -> Unit:
-    """A unit that may not raise its power, and has to lower it by a step."""
+def _no_more_than(unit: Unit, before_w: float, relief_w: float, step_w: float, phase: Phase) -> Unit:
+    """A unit that may not raise its power, and has to lower it by a step.
+
+    What it gives for the phase goes by steps too: nobody knows that the phase can do without it.
+    """
     size_w = max(0.0, abs(before_w) - step_w)
     least_w, most_w = (0.0, size_w) if before_w >= 0 else (-size_w, 0.0)
     lo_w, hi_w = min(max(least_w, unit.lo_w), unit.hi_w), max(min(most_w, unit.hi_w), unit.lo_w)
+    if relief_w * before_w > 0.0:
+        kept_w = min(max(0.0, abs(relief_w) - step_w), size_w)
+        if relief_w > 0.0:
+            lo_w = min(max(lo_w, kept_w), unit.can_hi_w)
+            hi_w = max(lo_w, hi_w)
+        else:
+            hi_w = max(min(hi_w, -kept_w), unit.can_lo_w)
+            lo_w = min(lo_w, hi_w)
     return replace(
         unit,
         lo_w=lo_w,
@@ -223,7 +235,7 @@ def outcome(
     """
     if not guarded.protecting:
         return (), guarded.alarms, guarded.memory
-    relief_w = [0.0] * len(units) if steered is None else steered.relief_w
+    relief_w: Sequence[float] = [0.0] * len(units) if steered is None else steered.relief_w
     binding = _binding(guarded, units, relief_w, steered)
     sums_w = _sums_w(settings, powers_w) if steered is None else steered.room.sums_w
     decided, alarms = [], list(guarded.alarms)
@@ -231,7 +243,7 @@ def outcome(
         ordinal = seen.phase.ordinal
         of_phase = _decided(seen, sums_w[ordinal], binding=binding[ordinal])
         decided.append(of_phase)
-        if seen.freshness in NOT_KNOWN:
+        if seen.freshness in NOT_KNOWN and not seen.returns:
             alarms.append(Alarm(AlarmCode.PHASE_LOST, Severity.ALARM, seen.phase.value))
         elif of_phase.missing_w and abs(of_phase.missing_w) > MISSING_W:
             alarms.append(_overload(of_phase, settings))
@@ -240,6 +252,7 @@ def outcome(
         if doubt.seen_on is not None:
             facts = (Fact(FactCode.SEEN_ON, doubt.seen_on.value),)
             alarms.append(Alarm(AlarmCode.MAPPING_DOUBTFUL, Severity.WARNING, doubt.battery, facts=facts))
+    relief_w = _with_held(relief_w, powers_w, memory.relief_w, units, guarded)
     relieves = any(relief_w)
     if relieves or any(binding) or memory.relief_w:
         phases = [
@@ -248,6 +261,26 @@ def outcome(
         ]
         memory = replace(memory, phases=tuple(phases), relief_w=tuple(relief_w) if relieves else ())
     return tuple(decided), tuple(alarms), memory
+
+
+def _with_held(
+    relief_w: Sequence[float],
+    powers_w: Sequence[float],
+    before_w: Sequence[float],
+    units: Sequence[Unit],
+    guarded: Guard,
+) -> Sequence[float]:
+    """What units do for their phase, with what those on a phase that is not heard of go on doing for it."""
+    if not before_w:
+        return relief_w
+    found_w = list(relief_w)
+    for seen in guarded.views:
+        if seen.freshness is not FRESH:
+            for index, unit in enumerate(units):
+                if touches(unit.phase, seen.phase) and before_w[index] * powers_w[index] > 0.0:
+                    size_w = min(abs(before_w[index]), abs(powers_w[index]))
+                    found_w[index] = math.copysign(size_w, before_w[index])
+    return found_w
 
 
 def _binding(

@@ -93,6 +93,8 @@ class PhaseView(Struct, frozen=True):
     hi_w: float | None = None
     box: PhaseBox | None = None
     """None while it is not known."""
+    returns: bool = False
+    """It is lost only until its next reading: it is heard again, with the meter."""
     assigned_w: float = 0.0
     """What its batteries did at the meter's instant, by the same estimate as `load_w`."""
 
@@ -187,7 +189,7 @@ def _unchanged(
 ) -> tuple[PhaseView, PhaseMemory]:
     """No news: the room of the last sample stands."""
     if before.load_w is None or before.in_a_row < SAMPLES_TO_TRUST:
-        return PhaseView(phase, Freshness.LOST), before
+        return PhaseView(phase, Freshness.LOST, returns=before.with_meter), before
     rating = rating_of(phase, reading, settings)
     lo_w, hi_w = limits_w(rating, settings, max(before.reactive_va2, before.reactive_seen_va2))
     assigned_w = (reading.power_w or 0.0) - before.load_w
@@ -231,8 +233,10 @@ def _with_reading(
         hi_room_w=None,
     )
     if in_a_row < SAMPLES_TO_TRUST:
-        return PhaseView(phase, Freshness.LOST), remembered
-    return PhaseView(phase, FRESH, load_w, lo_w, hi_w, None, power_w - load_w), remembered
+        return PhaseView(phase, Freshness.LOST, returns=before.with_meter), remembered
+    if before.with_meter:
+        remembered = replace(remembered, with_meter=False)
+    return PhaseView(phase, FRESH, load_w, lo_w, hi_w, assigned_w=power_w - load_w), remembered
 
 
 def _boxed(
@@ -430,5 +434,5 @@ def forgotten(memory: ProtectionMemory) -> ProtectionMemory:
     """After the meter was lost: nothing of what it said counts, but a phase that was seen is not absent."""
     if not memory.phases:
         return memory
-    phases = tuple([PhaseMemory(seen_s=phase.seen_s) for phase in memory.phases])
+    phases = tuple([PhaseMemory(seen_s=phase.seen_s, with_meter=True) for phase in memory.phases])
     return ProtectionMemory(phases, doubts=memory.doubts)

@@ -117,6 +117,8 @@ class PhaseMemory(Struct, frozen=True):
     """Time of the last sample that had a reading of it."""
     in_a_row: int = 0
     """Samples in a row that had one."""
+    with_meter: bool = False
+    """It was not heard because the whole meter was not, and is not trusted again yet."""
     load_w: float | None = None
     """Estimated power without the batteries assigned to it, import positive; None while unknown."""
     reactive_va2: float = 0.0
