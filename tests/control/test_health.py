@@ -183,6 +183,18 @@ def test_a_slow_turn_is_not_a_wrong_direction() -> None:
     assert ward.battery.ac_power_w == -2500.0
 
 
+@pytest.mark.parametrize("gap_s", [4, 6, 8, 10, 12, 15, 20, 30])
+@pytest.mark.parametrize("late_s", [0, 3, 6, 10])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_late_telemetry_of_a_turn_is_not_a_wrong_direction(gap_s: int, late_s: int, sign: float) -> None:
+    ward = Ward()
+    ward.telemetry_late_s = late_s
+    for power_w, seconds in [(-900.0, 60), (1700.0, gap_s), (-1200.0, gap_s), (0.0, 1), (1500.0, 60)]:
+        ward.run(seconds, sign * power_w)
+        assert not ward.health.stopped
+    assert ward.battery.ac_power_w == sign * 1500.0
+
+
 # --- setpoints that get lost, foreign writers
 
 

@@ -45,7 +45,7 @@ from phasewise.model import (
     Severity,
     Snapshot,
 )
-from phasewise.model.memory import EstimateMemory, HealthMemory, Memory, PeakMemory, RegulateMemory
+from phasewise.model.memory import Drawn, EstimateMemory, HealthMemory, Memory, PeakMemory, RegulateMemory
 
 SAFE = "safe"
 """What runs while there is no meter to go by."""
@@ -113,7 +113,7 @@ def decide(
     if settings.control.capacity_tariff.enabled:
         grid_w = memory.quarter.import_w if load is None else load.power_w + sum(split.powers_w)
         decision = replace(decision, quarter=quarter.decided(memory.quarter, settings, grid_w))
-    return decision, _remember(memory, decision, meter, snapshot)
+    return decision, _remember(memory, decision, meter, snapshot, settings)
 
 
 class _Split(Struct, frozen=True):
@@ -157,10 +157,13 @@ def _estimate(snapshot: Snapshot, memory: Memory) -> tuple[Load | None, Estimate
 
 def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     """What is to be thought of each battery; one that was found out is known by its reading from now on."""
-    now_s, load_w = snapshot.time_s, memory.estimate.load_w
+    now_s = snapshot.time_s
     healths, found_out = [], []
-    for before, battery, seen in zip(memory.health, settings.batteries, snapshot.batteries, strict=True):
-        health = health_of.judge(before, battery, seen, now_s, load_w)
+    loads = _loads(settings, memory)
+    for before, battery, seen, load in zip(
+        memory.health, settings.batteries, snapshot.batteries, loads, strict=True
+    ):
+        health = health_of.judge(before, battery, seen, now_s, load)
         healths.append(health)
         if health is not before and health_of.lost_trust(before, health):
             found_out.append(health.id)
@@ -168,6 +171,20 @@ def _judge(snapshot: Snapshot, settings: Settings, memory: Memory) -> Memory:
     if not found_out:
         return memory
     return replace(memory, estimate=forget_batteries(memory.estimate, found_out))
+
+
+def _loads(settings: Settings, memory: Memory) -> list[Drawn | None]:
+    """The load where each battery is: of its phase where that is known, else of the house."""
+    load_w, phases = memory.estimate.load_w, memory.protection.phases
+    whole = None if load_w is None else (load_w, None)
+    if not phases:
+        return [whole] * len(settings.batteries)
+    found: list[Drawn | None] = []
+    for battery in settings.batteries:
+        phase = battery.phase.phase
+        on_it_w = phases[phase.ordinal].load_w if phase is not None and phase.ordinal < len(phases) else None
+        found.append(whole if on_it_w is None else (on_it_w, phase))
+    return found
 
 
 def _in_turn(snapshot: Snapshot, settings: Settings, memory: Memory) -> tuple[Settings, Memory]:
@@ -383,10 +400,7 @@ def _alarms(snapshot: Snapshot, meter: Freshness, healths: Sequence[HealthMemory
 
 
 def _remember(
-    memory: Memory,
-    decision: Decision,
-    meter: Freshness,
-    snapshot: Snapshot,
+    memory: Memory, decision: Decision, meter: Freshness, snapshot: Snapshot, settings: Settings
 ) -> Memory:
     now_s = snapshot.time_s
     nothing = Command.NONE
@@ -397,7 +411,7 @@ def _remember(
         memory,
         fresh_samples=0 if lost else memory.fresh_samples,
         estimate=forget_load(estimated) if lost else estimated,
-        health=health_of.note_commands(memory.health, told, now_s, estimated.load_w),
+        health=health_of.note_commands(memory.health, told, now_s, _loads(settings, memory)),
         setpoints_w=tuple([b.setpoint_w for b in decision.batteries]),
         executing=decision.executing,
     )

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from phasewise.control.dead_time import DEAD_TIME_MAX_S, RAMP_MIN_W_S
 from phasewise.model import Alarm, AlarmCode, BatterySettings, BatterySnapshot, Severity
-from phasewise.model.memory import HealthMemory
+from phasewise.model.memory import Drawn, HealthMemory
 
 SMALL_W = 100.0
 """Below this, neither command nor response says anything."""
@@ -39,11 +39,11 @@ def judge(
     settings: BatterySettings,
     battery: BatterySnapshot,
     now_s: float,
-    load_w: float | None = None,
+    load: Drawn | None = None,
 ) -> HealthMemory:
     """What is to be thought of a battery after its newest reading.
 
-    `load_w`: the house's load as estimated by then, import positive; None while unknown.
+    `load`: of its phase, or else of the house, as estimated by then; None while unknown.
     """
     if health.stopped and settings.override.out_of_service:
         # Somebody is seeing to it, and says when it may be tried again.
@@ -66,7 +66,7 @@ def judge(
         steady_s = reading.time_s - health.steady_since_s
         if not excluded and steady_s >= SETTLE_S:
             sure = steady_s >= SETTLE_S + LATE_S
-            health = _judge_delivery(health, settings, power_w, now_s, load_w, sure=sure)
+            health = _judge_delivery(health, settings, power_w, now_s, load, sure=sure)
     return replace(health, judged_s=reading.time_s, read_w=power_w)
 
 
@@ -96,6 +96,8 @@ def _judge_direction(health: HealthMemory, commanded_w: float, power_w: float, t
         and sign * (power_w - health.sign_read_w) < -SMALL_W
         and sign * (power_w - health.read_w) < SMALL_W
         and time_s - health.sign_since_s > DEAD_TIME_MAX_S
+        # What late telemetry shows may be what it was told before.
+        and time_s - (health.discharged_s if sign > 0.0 else health.charged_s) > DEAD_TIME_MAX_S + LATE_S
     )
     if not against:
         return replace(health, backward=0) if health.backward else health
@@ -108,7 +110,7 @@ def _judge_delivery(
     settings: BatterySettings,
     power_w: float,
     now_s: float,
-    load_w: float | None,
+    load: Drawn | None,
     *,
     sure: bool,
 ) -> HealthMemory:
@@ -122,11 +124,11 @@ def _judge_delivery(
         deaf = error_w > 3 * SMALL_W
     else:
         deaf = power_w * commanded_w <= 0 or abs(power_w) < OBEYS * abs(commanded_w)
-    if deaf and _shows_on_the_meter(health, commanded_w - power_w, load_w):
+    if deaf and _shows_on_the_meter(health, commanded_w - power_w, load):
         # It is its telemetry that does not follow.
         return replace(health, deaf_since_s=None)
     if deaf:
-        return _deaf(health, now_s)
+        return _deaf(health, now_s, sure=sure)
     if health.deaf_since_s is not None:
         health = replace(health, deaf_since_s=None)
     if abs(commanded_w) <= SMALL_W:
@@ -134,22 +136,25 @@ def _judge_delivery(
     return _learn_cap(health, settings, commanded_w, abs(power_w), error_w, sure=sure)
 
 
-def _shows_on_the_meter(health: HealthMemory, missing_w: float, load_w: float | None) -> bool:
+def _shows_on_the_meter(health: HealthMemory, missing_w: float, load: Drawn | None) -> bool:
     """Whether the meter says that the battery does what it was told, whatever its reading says.
 
     What a battery fails to give counts as load. So if the load is as it was when the battery was told,
     nothing is missing.
     """
-    if load_w is None or health.obeyed_load_w is None or abs(missing_w) < SHOWS_W:
+    if load is None or health.obeyed is None or abs(missing_w) < SHOWS_W:
         return False
-    grown_w = load_w - health.obeyed_load_w
+    (load_w, place), (before_w, place_before) = load, health.obeyed
+    if place is not place_before:
+        return False
+    grown_w = load_w - before_w
     return abs(grown_w + missing_w) > abs(grown_w)
 
 
-def _deaf(health: HealthMemory, now_s: float) -> HealthMemory:
+def _deaf(health: HealthMemory, now_s: float, *, sure: bool) -> HealthMemory:
     if health.deaf_since_s is None:
         return replace(health, deaf_since_s=now_s, wake=True)
-    if now_s - health.deaf_since_s < DEAF_EXCLUDE_S:
+    if now_s - health.deaf_since_s < DEAF_EXCLUDE_S or not sure:
         return health
     return replace(health, excluded_until_s=now_s + EXCLUDED_S, deaf_since_s=None, wake=True)
 
@@ -192,30 +197,37 @@ def _lower(before_w: float | None, after_w: float) -> bool:
 
 
 def note_commands(
-    healths: Sequence[HealthMemory], told: Mapping[str, float], now_s: float, load_w: float | None = None
+    healths: Sequence[HealthMemory], told: Mapping[str, float], now_s: float, loads: Sequence[Drawn | None]
 ) -> tuple[HealthMemory, ...]:
-    """Remember what was told now: a setpoint per battery that was told one, by its id."""
+    """Remember what was told now: a setpoint per battery that was told one, by its id.
+
+    `loads`: per battery, as for `judge`.
+    """
     found = []
-    for health in healths:
+    for health, load in zip(healths, loads, strict=True):
         setpoint_w = told.get(health.id)
         is_old = setpoint_w == health.commanded_w and not health.wake
         found.append(
-            health if setpoint_w is None or is_old else note_command(health, setpoint_w, now_s, load_w)
+            health if setpoint_w is None or is_old else note_command(health, setpoint_w, now_s, load)
         )
     return tuple(found)
 
 
 def note_command(
-    health: HealthMemory, setpoint_w: float, now_s: float, load_w: float | None = None
+    health: HealthMemory, setpoint_w: float, now_s: float, load: Drawn | None = None
 ) -> HealthMemory:
-    """Remember what a battery was told now, and what the house drew then."""
+    """Remember what a battery was told now, and what was drawn where it is."""
     commanded_w = health.commanded_w
     if setpoint_w == commanded_w:
         return replace(health, wake=False) if health.wake else health
     if commanded_w is None or abs(health.read_w - commanded_w) <= max(SMALL_W, OBEYS * abs(commanded_w)):
-        health = replace(health, obeyed_load_w=load_w)
+        health = replace(health, obeyed=load)
     if setpoint_w == 0.0 and commanded_w is not None:
         health = replace(health, rested_s=now_s)
+    if commanded_w is not None and commanded_w > SMALL_W:
+        health = replace(health, charged_s=now_s)
+    elif commanded_w is not None and commanded_w < -SMALL_W:
+        health = replace(health, discharged_s=now_s)
     health = replace(health, commanded_w=setpoint_w, commanded_s=now_s, wake=False)
     if commanded_w is None or abs(setpoint_w - health.steady_w) > max(SMALL_W, OBEYS * abs(health.steady_w)):
         health = replace(health, steady_since_s=now_s, steady_w=setpoint_w)

@@ -66,6 +66,10 @@ class SteerMemory(Struct, frozen=True):
     """Since when units wait for others to stop working the other way; None when none do."""
 
 
+Drawn = tuple[float, Phase | None]
+"""Estimated load in W, import positive, of a phase or (None) of the whole house."""
+
+
 class HealthMemory(Struct, frozen=True):
     """What is held against or remembered of one battery."""
 
@@ -80,12 +84,16 @@ class HealthMemory(Struct, frozen=True):
     """Since when that setpoint has stayed where it is, within STEADY_W."""
     steady_w: float = 0.0
     """Where it stayed."""
-    obeyed_load_w: float | None = None
-    """Estimated load of the house when it was told something new and had done the old; None while unknown."""
+    obeyed: Drawn | None = None
+    """The load where it is, when it was told something new and had done the old; None while unknown."""
     sign_since_s: float = float("-inf")
     """Since when the setpoint has had the same direction."""
     sign_read_w: float = 0.0
     """AC power it was seen at when the direction changed."""
+    charged_s: float = float("-inf")
+    """Until when it was told to charge, before the setpoint in force."""
+    discharged_s: float = float("-inf")
+    """The same for discharging."""
     read_w: float = 0.0
     """AC power in the newest reading that was judged."""
     deaf_since_s: float | None = None
