@@ -1,9 +1,10 @@
 """How long a battery takes to act on a command, learnt from watching it.
 
 A run is a battery at rest that is then told to go one way, by one command or by many. A reading tells which
-of them it acts on: one that has passed the goal of the command before has begun, and one whose
-predecessor's goal it still rests at has not. Bounds of the last few readings are intersected; where they
-contradict each other (the dead time changes from command to command) they are united.
+of them it acts on: one that has passed the goal of the command before has begun, and its dead time is no
+longer than that. One whose predecessor's goal it still rests at has not begun, or its telemetry is late: that
+says nothing of the least. Only where it contradicts what was seen before (the dead time changes from command
+to command) does the longest that was seen count instead of the shortest.
 """
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ RAMP_MIN_W_S = 500.0
 RAMP_MAX_W_S = 12_500.0
 """Full power in 0.2 s."""
 TELEMETRY_LAG_S = 1.0
-"""A device may refresh its own registers this much later than it moves."""
+"""A device may refresh its own registers this much later than it moves. Some do so 10 s later."""
 TOLERANCE_W = 25.0
 TOLERANCE = 0.04
 """A battery rests at a setpoint when its reading is this near to it."""
@@ -28,8 +29,8 @@ READINGS = 8
 """Bounds remembered: about as many as one busy minute gives."""
 RUN = 8
 """Commands of a run that are kept: more than can be under way at one a second."""
-NARROWEST_S = 0.6
-"""Never sure to better than +-0.3 s: the write itself takes that long to reach the device."""
+SHORTEST_S = DEAD_TIME_MIN_S + 0.6
+"""Never sure to less: the write itself takes 0.6 s to reach the device."""
 EVERYTHING = (DEAD_TIME_MIN_S, DEAD_TIME_MAX_S)
 
 
@@ -62,8 +63,7 @@ def hear(track: Track, reading: TimedPower) -> Track:
     if bounds == EVERYTHING:
         return track
     seen = (*track.seen[1 - READINGS :], bounds)
-    dead_lo_s, dead_hi_s = _together(seen)
-    return replace(track, seen=seen, dead_lo_s=dead_lo_s, dead_hi_s=dead_hi_s)
+    return replace(track, seen=seen, dead_hi_s=_longest_s(seen))
 
 
 def _bounds(run: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, float]:
@@ -87,11 +87,8 @@ def _bounds(run: tuple[TimedPower, ...], reading: TimedPower) -> tuple[float, fl
     return lo_s, hi_s
 
 
-def _together(seen: tuple[tuple[float, float], ...]) -> tuple[float, float]:
+def _longest_s(seen: tuple[tuple[float, float], ...]) -> float:
+    """The longest dead time that these bounds allow."""
     los_s, his_s = [lo_s for lo_s, _ in seen], [hi_s for _, hi_s in seen]
-    lo_s, hi_s = max(los_s), min(his_s)
-    if lo_s > hi_s:
-        lo_s, hi_s = min(los_s), max(his_s)
-    middle_s = (lo_s + hi_s) / 2.0
-    lo_s, hi_s = min(lo_s, middle_s - NARROWEST_S / 2.0), max(hi_s, middle_s + NARROWEST_S / 2.0)
-    return max(lo_s, DEAD_TIME_MIN_S), min(hi_s, DEAD_TIME_MAX_S)
+    hi_s = min(his_s) if max(los_s) <= min(his_s) else max(his_s)
+    return min(max(hi_s, SHORTEST_S), DEAD_TIME_MAX_S)

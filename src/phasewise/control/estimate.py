@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.control.dead_time import (
+    DEAD_TIME_MIN_S,
     DEAD_TIME_USUAL_S,
     RAMP_MAX_W_S,
     RAMP_MIN_W_S,
@@ -120,7 +121,7 @@ def estimate(
     else:
         load_w = memory.load_w
     load_w = min(max(load_w, load_lo_w), load_hi_w)
-    dead_times_s = [(track.dead_lo_s + track.dead_hi_s) / 2.0 for track in tracks if track.seen]
+    dead_times_s = [(DEAD_TIME_MIN_S + track.dead_hi_s) / 2.0 for track in tracks if track.seen]
     load = Load(
         power_w=load_w,
         lo_w=load_lo_w,
@@ -281,13 +282,13 @@ def _reach(track: Track, to_s: float) -> tuple[float, float]:
 
 def _targets(track: Track, at_s: float, to_s: float) -> tuple[float, float, float]:
     """Lowest and highest command that may be acted on from `at_s`, and until when that holds."""
-    commands, dead_lo_s, dead_hi_s = track.commands, track.dead_lo_s, track.dead_hi_s
+    commands, dead_hi_s = track.commands, track.dead_hi_s
     until_s = to_s
     low_w = high_w = commands[0].power_w
     if len(commands) == 1:
         return until_s, low_w, high_w
     for newer in commands[1:]:
-        begins_s = newer.time_s + dead_lo_s
+        begins_s = newer.time_s + DEAD_TIME_MIN_S
         if begins_s > at_s:
             # Commands come in order, so this edge is the earliest of those that begin...
             return (begins_s if begins_s < until_s else until_s), low_w, high_w

@@ -28,9 +28,8 @@ class Track(Struct, frozen=True):
     """Time of the newest reading taken in."""
     read_w: float = 0.0
     """AC power in that reading."""
-    dead_lo_s: float = 0.2
     dead_hi_s: float = 4.3
-    """Its dead time lies between these: all that is possible, until it was seen to act on commands."""
+    """Its longest dead time: the longest that is possible, until it was seen to act on commands."""
     run: tuple[TimedPower, ...] = ()
     """Where it rested, then commands that all go one way; empty after a turn. It is watched for these."""
     seen: tuple[tuple[float, float], ...] = ()
