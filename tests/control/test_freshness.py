@@ -3,7 +3,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -197,6 +197,47 @@ def test_one_outage_just_after_the_start_is_not_taken_for_the_cadence() -> None:
     """Telegrams at 0 s and 1 s, then a minute of silence: a second loss is still noticed after 8 s."""
     watch, _ = run([telegram(float(s), meter_s=float(s)) for s in (0, 1, 61)])
     assert lost_after_s(watch.cadence_s) == LOST_AT_LEAST_S
+
+
+# --- kW taken for W
+
+
+def of_phases(*powers_and_amps: tuple[float, float]) -> GridReading:
+    known = [PhaseReading(power_w, current_a, 230.0) for power_w, current_a in powers_and_amps]
+    return GridReading(0.0, sum(w for w, _ in powers_and_amps), (known[0], known[1], known[2]))
+
+
+@given(st.tuples(*[st.floats(-17_000.0, 17_000.0)] * 3), st.floats(0.3, 1.0))
+def test_a_meter_in_kw_is_never_believed(powers_w: tuple[float, float, float], factor: float) -> None:
+    amps = [round(abs(w) / 230.0 / factor) for w in powers_w]
+    assume(max(amps) >= 7 and max(amps) <= 74)
+    in_kw = of_phases(*[(w / 1000.0, a) for w, a in zip(powers_w, amps, strict=True)])
+    before = of_phases(*[(w, a) for w, a in zip(powers_w, amps, strict=True)])
+    for watch in (MeterWatch(), MeterWatch(last=before)):
+        assert admit(watch, in_kw, SITE)[1] is Verdict.IMPLAUSIBLE
+
+
+@pytest.mark.parametrize("power_w", [0.0, 1.0, -2.0])
+def test_a_phase_near_0_w_beside_a_motor_is_believed_where_another_value_is_surely_in_w(
+    power_w: float,
+) -> None:
+    reading = of_phases((power_w, 10.0), (300.0, 1.0), (0.0, 0.0))
+    assert admit(MeterWatch(), reading, SITE)[1] is Verdict.ACCEPTED
+
+
+def test_all_near_0_w_is_believed_where_it_came_down_to_that() -> None:
+    watch = MeterWatch()
+    for power_w, verdict in [
+        (1.0, Verdict.IMPLAUSIBLE),
+        (800.0, Verdict.ACCEPTED),
+        (1.0, Verdict.IMPLAUSIBLE),
+        (200.0, Verdict.ACCEPTED),
+        (1.0, Verdict.ACCEPTED),
+        (-1.0, Verdict.ACCEPTED),
+    ]:
+        watch, found, _ = admit(watch, of_phases((power_w, 8.0), (0.0, 0.0), (0.0, 0.0)), SITE)
+        assert found is verdict
+    assert admit(watch, of_phases((3.0, 14.0), (0.0, 0.0), (0.0, 0.0)), SITE)[1] is Verdict.IMPLAUSIBLE
 
 
 # --- what cannot be true

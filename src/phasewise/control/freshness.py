@@ -46,6 +46,12 @@ UNIT_CHECK_A = 6.0
 UNIT_CHECK_PF = 0.0012
 """A power in kW that is read as W is at most a thousandth of V x I, plus the rounding of whole amps. A
 larger share is possible: batteries that hold a phase at 0 W leave the reactive current of a motor."""
+UNIT_PROOF = 5.0
+"""So many times what a reading in kW could show, of any phase or of the total, is surely in W."""
+UNIT_PROOF_W = 5.0
+"""And this much more, for currents that are rounded to nothing."""
+UNIT_ALIKE = 0.2
+"""Two telegrams of a phase that is held at 0 W beside the current of a motor differ by less than this."""
 
 
 class Verdict(StrEnum):
@@ -149,6 +155,8 @@ def implausible(reading: GridReading, site: Site, before: GridReading | None = N
         of_phase = reading.phases[index]
         if of_phase is not None:
             problem = _implausible_phase(of_phase, site, site.main_fuse_a[index])
+            if problem is None and not _is_in_watts(reading, site):
+                problem = _taken_for_watts(of_phase, before.phases[index] if before is not None else None)
             if problem is not None:
                 return f"{PHASES[index]}: {problem}"
     return _implausible_sum(reading, site, before)
@@ -189,12 +197,35 @@ def _implausible_phase(reading: PhaseReading, site: Site, fuse_a: float) -> str 
         return f"{power_w:.0f} W is more than {ABSURD_FUSES:.0f} x the fuse"
     if current_a is not None and abs(current_a) > limit_a:
         return f"{current_a:.1f} A is more than {ABSURD_FUSES:.0f} x the fuse"
-    if power_w is None or current_a is None or not reading.voltage_v:
+    return None
+
+
+def _taken_for_watts(reading: PhaseReading, before: PhaseReading | None) -> str | None:
+    """`before`: the same phase in the last telegram that was accepted."""
+    power_w, current_a = reading.power_w, reading.current_a
+    if power_w is None or current_a is None or not reading.voltage_v or abs(current_a) < UNIT_CHECK_A:
         return None
     apparent_va = reading.voltage_v * abs(current_a)
-    if abs(current_a) >= UNIT_CHECK_A and abs(power_w) < UNIT_CHECK_PF * apparent_va:
-        return f"{power_w:.1f} W does not fit {current_a:.1f} A: kW taken for W?"
-    return None
+    if abs(power_w) >= UNIT_CHECK_PF * apparent_va:
+        return None
+    if before is not None and before.power_w is not None and abs(before.current_a or 0.0) >= UNIT_CHECK_A:
+        # It was near 0 W beside much the same current, and fitted.
+        alike = abs(abs(current_a) - abs(before.current_a or 0.0)) <= UNIT_ALIKE * abs(current_a)
+        if alike and abs(before.power_w) <= UNIT_ALIKE * apparent_va:
+            return None
+    return f"{power_w:.1f} W does not fit {current_a:.1f} A: kW taken for W?"
+
+
+def _is_in_watts(reading: GridReading, site: Site) -> bool:
+    """Whether some value of the telegram is too large to be in kW: then a phase may really be near 0 W."""
+    most_w = UNIT_PROOF_W
+    for of_phase in reading.phases[: site.phase_count]:
+        if of_phase is not None and of_phase.current_a is not None:
+            of_it_w = UNIT_PROOF * UNIT_CHECK_PF * site.nominal_voltage_v * abs(of_phase.current_a)
+            if abs(of_phase.power_w or 0.0) > of_it_w + UNIT_PROOF_W:
+                return True
+            most_w += of_it_w
+    return abs(reading.total_power_w) > most_w
 
 
 def _implausible_sum(reading: GridReading, site: Site, before: GridReading | None) -> str | None:
