@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from phasewise.control.strategies import Strategy
-from phasewise.model import AlarmCode
+from phasewise.model import AlarmCode, Assignment
 from phasewise.registry import load_plugins
 from phasewise.sim.closed_loop import Trace
 from phasewise.sim.loads import load_function
@@ -161,3 +161,51 @@ def test_a_meter_that_is_back_raises_nothing_about_its_phases(strategies: dict[s
     trace = run(home(text), ControllerName.OURS, strategies)
     assert AlarmCode.METER_LOST in codes(trace)
     assert AlarmCode.PHASE_LOST not in codes(trace)
+
+
+def with_unassigned(text: str, **control: str) -> Loaded:
+    """The same with the battery on L2 unassigned, and no third one."""
+    loaded = home(text, batteries=2, **control)
+    first, second = loaded.scenario.batteries
+    batteries = (first, replace(second, phase=Assignment.UNASSIGNED))
+    return replace(loaded, scenario=replace(loaded.scenario, batteries=batteries))
+
+
+@pytest.mark.parametrize("cadence_s", [1, 2])
+@pytest.mark.parametrize("load_w", [4800, 5800])
+def test_an_unassigned_battery_lets_go_though_another_phase_is_at_its_limit(
+    load_w: int, cadence_s: int, strategies: dict[str, Strategy]
+) -> None:
+    """It stores the sun of L1, whose feed-in is at its limit, when L2, where it is, draws a lot."""
+    text = f"""\
+duration_s: 200
+meter: {{cadence_s: {cadence_s}}}
+loads:
+  base_w: [-5900, 200, 200]
+  steps:
+    - {{at_s: 5, phase: L2, power_w: {load_w}}}
+"""
+    trace = run(with_unassigned(text), ControllerName.OURS, strategies)
+    alone_a = (200.0 + load_w) / 230.0
+    since = [i for i, now_s in enumerate(trace.time_s) if now_s >= WARM_UP_S + 20.0]
+    assert max(trace.current_a[i][1] for i in since) < max(RATING_A, alone_a + 0.3)
+    assert max(trace.current_a[i][0] for i in since) < RATING_A
+
+
+@pytest.mark.parametrize("dropouts", [0.0, 0.05])
+@pytest.mark.parametrize("cadence_s", [1, 2, 5])
+def test_where_nobody_can_make_room_no_phase_is_worse_than_without_batteries(
+    cadence_s: int, dropouts: float, strategies: dict[str, Strategy]
+) -> None:
+    text = f"""\
+duration_s: 240
+meter: {{cadence_s: {cadence_s}, dropouts: {dropouts}}}
+loads:
+  base_w: [300, 150, 5500]
+  steps:
+    - {{at_s: 5, phase: L2, power_w: -6750}}
+"""
+    trace = run(with_unassigned(text, strategy="sell"), ControllerName.OURS, strategies)
+    since = [i for i, now_s in enumerate(trace.time_s) if now_s >= WARM_UP_S + 40.0]
+    assert max(trace.current_a[i][1] for i in since) < 6600.0 / 230.0 + 0.3
+    assert len({round(trace.setpoint_w[i][1]) for i in since}) == 1

@@ -33,6 +33,7 @@ from phasewise.control.protection import (
 from phasewise.control.room import Limits
 from phasewise.control.steer import Steered
 from phasewise.model import (
+    PHASES,
     Alarm,
     AlarmCode,
     Fact,
@@ -175,6 +176,52 @@ def _take_back(units: list[Unit], seen: PhaseView, box: PhaseBox, limits: Limits
             units[index] = replace(unit, hi_w=most_w, hi_code=code, for_phase=name)
         elif under_w > RELIEF_LEAST_W and unit.lo_w < (least_w := min(0.0, unit.hi_w, unit.at_w + under_w)):
             units[index] = replace(unit, lo_w=least_w, lo_code=code, for_phase=name)
+    _go_back(units, seen, limits)
+
+
+def _go_back(units: list[Unit], over: PhaseView, limits: Limits) -> None:
+    """Clear the way back for unassigned units: what one lets go of, another phase may have needed.
+
+    As much more is done there by that phase's own units. Where they can't, it is let go of all the same: then
+    each phase is at worst as it would be without batteries, and none is over because of one.
+    """
+    confined = [index for index, unit in enumerate(units) if limits.confines(unit)]
+    ways_w = {i: min(max(units[i].at_w, units[i].lo_w), units[i].hi_w) - units[i].at_w for i in confined}
+    back_w = sum(ways_w.values())
+    blocked_w = 0.0
+    for phase in PHASES:
+        box = limits.boxes[phase.ordinal]
+        if box is not None and phase is not over.phase:
+            blocked_w = max(blocked_w, _make_room(units, phase, box, back_w))
+    for index, way_w in ways_w.items():
+        by_w = math.copysign(min(blocked_w, abs(way_w)), way_w)
+        units[index] = replace(units[index], at_w=units[index].at_w + by_w)
+        blocked_w -= abs(by_w)
+
+
+def _make_room(units: list[Unit], phase: Phase, box: PhaseBox, back_w: float) -> float:
+    """Have the units on a phase do as much more as others may let go of there; returns what they can't."""
+    up = back_w < 0.0
+    on_it = [index for index, unit in enumerate(units) if unit.phase.phase is phase]
+    sum_w = sum([min(max(0.0, units[index].lo_w), units[index].hi_w) for index in on_it])
+    short_w = box.lo_w - back_w - sum_w if up else sum_w + back_w - box.hi_w
+    for index in on_it:
+        if short_w <= RELIEF_LEAST_W:
+            break
+        unit = units[index]
+        at_w = min(max(0.0, unit.lo_w), unit.hi_w)
+        to_w = min(at_w + short_w, unit.can_hi_w) if up else max(at_w - short_w, unit.can_lo_w)
+        short_w -= abs(to_w - at_w)
+        lo_w, hi_w = (max(unit.lo_w, to_w), unit.hi_w) if up else (unit.lo_w, min(unit.hi_w, to_w))
+        units[index] = replace(
+            unit,
+            lo_w=min(lo_w, to_w),
+            hi_w=max(hi_w, to_w),
+            lo_code=ReasonCode.RELIEF if up else unit.lo_code,
+            hi_code=unit.hi_code if up else ReasonCode.RELIEF,
+            for_phase=phase.value,
+        )
+    return short_w if short_w > RELIEF_LEAST_W else 0.0
 
 
 def _rests(unit: Unit, doubt: Doubt) -> Unit:
