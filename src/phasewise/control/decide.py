@@ -17,10 +17,10 @@ from phasewise.control.guard import (
     fuse_alarms,
     fuses_used,
     guard,
-    narrowed,
     outcome,
 )
 from phasewise.control.limits import Unit, beside_held, is_usable, unit
+from phasewise.control.narrow import narrowed
 from phasewise.control.peak import Shave
 from phasewise.control.prefer import preference
 from phasewise.control.reasons import idle_reasons, reasons
